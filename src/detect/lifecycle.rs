@@ -1,0 +1,1 @@
+//! Carries findings from scan to scan.

@@ -1,0 +1,113 @@
+//! A finished scan: the one value that every report, metric, page and gate is made from.
+//!
+//! Why one value: what the terminal says and what the gate says must never differ, so neither may look at anything
+//! else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::address::Address;
+use super::finding::{Finding, Health, State, Verdict};
+use super::fingerprint::Fingerprint;
+use super::observation::Cause;
+use super::tenant::{TargetName, TenantId};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Sortable by time.
+    pub id: Box<str>,
+    pub started_at: Timestamp,
+    pub finished_at: Timestamp,
+    pub trigger: Trigger,
+    /// Only some tenants were asked for.
+    pub partial: bool,
+    /// Sorted by id.
+    pub tenants: Vec<TenantReport>,
+    /// Pending, open and acknowledged ones, and those that this scan resolved. Sorted by severity (worst first),
+    /// kind and members.
+    pub findings: Vec<Finding>,
+    /// What the registry could not tell, in sentences: stale sources, unreadable rows.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    Cli,
+    Schedule,
+    Api,
+    Webhook,
+}
+
+impl Trigger {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cli => "cli",
+            Self::Schedule => "schedule",
+            Self::Api => "api",
+            Self::Webhook => "webhook",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TenantReport {
+    pub id: TenantId,
+    pub health: Health,
+    pub cause: Option<Cause>,
+    pub isolation: Verdict,
+    /// Why it is `unverified`, in sentences; empty otherwise.
+    pub doubts: Vec<String>,
+    /// Of `database_url`; `None` where nothing could be tried.
+    pub probe: Option<Duration>,
+    pub targets: Vec<TargetReport>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct TargetReport {
+    pub name: TargetName,
+    pub address: Arc<Address>,
+    pub health: Health,
+    pub cause: Option<Cause>,
+    /// One line on the cause.
+    pub detail: Option<Box<str>>,
+    pub fingerprint: Option<Box<Fingerprint>>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub tenants: usize,
+    pub isolated: usize,
+    pub breached: usize,
+    pub unverified: usize,
+    pub healthy: usize,
+    pub degraded: usize,
+    pub unhealthy: usize,
+}
+
+impl Report {
+    /// An empty fleet proves nothing, so it is `Unverified`.
+    pub fn verdict(&self) -> Verdict {
+        self.tenants.iter().map(|it| it.isolation).max().unwrap_or(Verdict::Unverified)
+    }
+
+    pub fn summary(&self) -> Summary {
+        let isolation = |verdict| self.tenants.iter().filter(|it| it.isolation == verdict).count();
+        let health = |health| self.tenants.iter().filter(|it| it.health == health).count();
+        Summary {
+            tenants: self.tenants.len(),
+            isolated: isolation(Verdict::Isolated),
+            breached: isolation(Verdict::Breached),
+            unverified: isolation(Verdict::Unverified),
+            healthy: health(Health::Healthy),
+            degraded: health(Health::Degraded),
+            unhealthy: health(Health::Unhealthy),
+        }
+    }
+
+    /// Findings that hold now.
+    pub fn standing(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|it| it.state != State::Resolved)
+    }
+}
