@@ -1,1 +1,6 @@
-//! (to come)
+//! One visit to one target.
+
+pub mod cause;
+pub mod guard;
+pub mod patience;
+pub mod progress;
