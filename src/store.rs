@@ -1,1 +1,106 @@
-//! (to come)
+//! What is remembered between scans: the registry's own tenants, the fleet's known identities, findings, reports.
+//!
+//! Why an embedded SQLite: a file beside the configuration is all that a first run needs, and one transaction per
+//! scan means that a scan is either remembered whole or not at all, whatever kills the process.
+//!
+//! Why the calls block: a write is not acknowledged before it is on the disk. Asynchronous callers move them off
+//! their threads.
+//!
+//! Invariants:
+//! - what a call has acknowledged survives `kill -9` and the loss of power;
+//! - whatever may hold a secret is sealed, and a sealed value cannot be moved to another row;
+//! - everything that grows with time is pruned in the transaction that made it grow;
+//! - no other file turns core types into rows than `rows`.
+
+pub mod error;
+pub mod findings;
+pub mod hold;
+mod key;
+pub mod memory;
+mod open;
+mod rows;
+pub mod scans;
+pub mod seal;
+pub mod tenants;
+pub mod url;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use error::{Fault, StoreError};
+use hold::Hold;
+use seal::{SealKey, Sealer};
+use url::StoreUrl;
+
+/// An open store. Shared between threads; calls take turns.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+    sealer: Sealer,
+}
+
+impl Store {
+    /// Creates the store where there is none and brings an older one up to date. Without a configured key, the key is
+    /// kept in a file beside the store, `<store>.key`.
+    pub fn open(url: &StoreUrl, key: Option<SealKey>) -> Result<Self, StoreError> {
+        let path = url.path().to_owned();
+        let mut connection = open::connect(&path)?;
+        let key = key::choose(&mut connection, &path, key)?;
+        Ok(Self { path, connection: Mutex::new(connection), sealer: Sealer::new(&key) })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes this process the only one that may write, until the hold is dropped or the process ends. Readers need
+    /// none.
+    pub fn hold(&self) -> Result<Hold, StoreError> {
+        Hold::take(&self.path)
+    }
+
+    /// One consistent view for all the statements of `read`.
+    fn read<T>(
+        &self,
+        operation: &'static str,
+        read: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.transact(TransactionBehavior::Deferred, operation, read)
+    }
+
+    /// All of `write` or nothing of it, and on the disk when this returns.
+    fn write<T>(
+        &self,
+        operation: &'static str,
+        write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.transact(TransactionBehavior::Immediate, operation, write)
+    }
+
+    fn transact<T>(
+        &self,
+        behavior: TransactionBehavior,
+        operation: &'static str,
+        act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        // A panic in `act` has rolled its transaction back, so the connection is as good as before.
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = || {
+            let transaction = connection.transaction_with_behavior(behavior)?;
+            let done = act(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        run().map_err(|fault: Fault| fault.at(&self.path, operation))
+    }
+}
+
+/// The path of a file that stands beside the store: `<store>.lock`, `<store>.key`.
+fn beside(store: &Path, suffix: &str) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

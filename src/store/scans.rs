@@ -1,0 +1,296 @@
+//! Finished scans: the record of each, the report itself, and what changed for each tenant.
+//!
+//! Why one transaction: a scan whose findings are stored and whose baselines are not would, after a crash, accept a
+//! swapped database as known. Why history is written on change only: a tenant that is well for a year is one line.
+//!
+//! Invariants:
+//! - a scan is stored whole or not at all, and storing it again changes nothing;
+//! - the latest report on the whole fleet is always there, however many partial scans follow it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::error::{Fault, StoreError};
+use super::rows::{self, RowError, TenantState};
+use super::{Store, findings, memory};
+use crate::model::change::{Baseline, Identity};
+use crate::model::finding::{Finding, Health, Verdict};
+use crate::model::fingerprint::{Digest256, Fingerprint};
+use crate::model::observation::Cause;
+use crate::model::report::{Report, Summary, TargetReport, TenantReport, Trigger};
+use crate::model::tenant::{TargetName, TenantId};
+
+/// Records of scans: at one every five minutes, a day and a half.
+const SCANS_AT_MOST: u32 = 500;
+
+/// Whole reports, beside the latest on the whole fleet.
+const REPORTS_AT_MOST: u32 = 20;
+
+/// Of those twenty together: the reports of a large fleet are some ten megabytes each.
+const REPORT_BYTES_AT_MOST: i64 = 256 * 1024 * 1024;
+
+/// Entries of history per tenant.
+const HISTORY_AT_MOST: i64 = 1_000;
+
+/// After so long without a scan a tenant has left, and its history goes too.
+const OUTCOMES_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// What one scan leaves behind.
+#[derive(Clone, Copy, Debug)]
+pub struct FinishedScan<'a> {
+    /// Its tenants are those that were asked for; who answered and who they are is read from it.
+    pub report: &'a Report,
+    /// As it is published.
+    pub report_json: &'a str,
+    /// Every finding that this scan touched, those that it resolved included. Findings that are not named stay as
+    /// they are.
+    pub findings: &'a [Finding],
+    /// First sightings and accepted changes.
+    pub baselines: &'a [Baseline],
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScanRecord {
+    pub id: Box<str>,
+    pub started_at: Timestamp,
+    pub finished_at: Timestamp,
+    pub trigger: Trigger,
+    pub partial: bool,
+    pub verdict: Verdict,
+    pub summary: Summary,
+}
+
+/// What a tenant was from this scan on, until the next entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    pub scan: Box<str>,
+    pub at: Timestamp,
+    pub verdict: Verdict,
+    pub health: Health,
+    pub cause: Option<Cause>,
+    pub fingerprint: Option<Digest256>,
+    pub probe: Option<Duration>,
+}
+
+impl Store {
+    /// Stores the scan whole. A scan of the same id that is there already stays as it is.
+    pub fn finish_scan(&self, scan: &FinishedScan<'_>) -> Result<(), StoreError> {
+        self.write("record a scan", |transaction| {
+            let Some(number) = put_record(transaction, scan.report)? else { return Ok(()) };
+            let json = scan.report_json;
+            let bytes =
+                i64::try_from(json.len()).map_err(|_| RowError::Range { what: "a report" })?;
+            transaction
+                .prepare_cached("INSERT INTO reports (number, bytes, json) VALUES (?1, ?2, ?3)")?
+                .execute(params![number, bytes, json])?;
+            for tenant in &scan.report.tenants {
+                put_outcome(transaction, scan.report, tenant)?;
+                put_sightings(transaction, scan.report, tenant)?;
+            }
+            memory::put_baselines(transaction, scan.baselines)?;
+            let (started_at, finished_at) = (scan.report.started_at, scan.report.finished_at);
+            findings::put(transaction, scan.findings, started_at, finished_at)?;
+            prune(transaction, finished_at)
+        })
+    }
+
+    /// The latest first.
+    pub fn scans(&self, at_most: u32) -> Result<Vec<ScanRecord>, StoreError> {
+        self.read("read the scans", |transaction| {
+            let mut latest = transaction.prepare_cached(
+                "SELECT id, started_at, finished_at, trigger, partial, verdict, summary
+                 FROM scans ORDER BY number DESC LIMIT ?1",
+            )?;
+            let mut found = latest.query([at_most])?;
+            let mut scans = Vec::new();
+            while let Some(row) = found.next()? {
+                scans.push(ScanRecord {
+                    id: row.get::<_, String>(0)?.into(),
+                    started_at: rows::time("started_at", row.get(1)?)?,
+                    finished_at: rows::time("finished_at", row.get(2)?)?,
+                    trigger: rows::trigger(&row.get::<_, String>(3)?)?,
+                    partial: row.get(4)?,
+                    verdict: rows::verdict(&row.get::<_, String>(5)?)?,
+                    summary: rows::summary(&row.get::<_, String>(6)?)?,
+                });
+            }
+            Ok(scans)
+        })
+    }
+
+    /// Of the latest scan of the whole fleet, as it was published.
+    pub fn latest_report_json(&self) -> Result<Option<String>, StoreError> {
+        self.read("read the latest report", |transaction| {
+            let mut latest = transaction.prepare_cached(
+                "SELECT json FROM reports JOIN scans USING (number)
+                 WHERE NOT partial ORDER BY number DESC LIMIT 1",
+            )?;
+            Ok(latest.query_row([], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// `None` where there was no such scan, or its report is no longer kept.
+    pub fn scan_report_json(&self, id: &str) -> Result<Option<String>, StoreError> {
+        self.read("read a report", |transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT json FROM reports JOIN scans USING (number) WHERE id = ?1",
+            )?;
+            Ok(select.query_row([id], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// The latest first.
+    pub fn history(
+        &self,
+        tenant: &TenantId,
+        at_most: u32,
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.read("read a tenant's history", |transaction| {
+            let mut latest = transaction.prepare_cached(
+                "SELECT scan, at, state, probe_micros FROM history
+                 WHERE tenant = ?1 ORDER BY entry DESC LIMIT ?2",
+            )?;
+            let mut found = latest.query(params![tenant.as_str(), at_most])?;
+            let mut entries = Vec::new();
+            while let Some(row) = found.next()? {
+                let state = rows::state(&row.get::<_, String>(2)?)?;
+                let probe: Option<i64> = row.get(3)?;
+                entries.push(HistoryEntry {
+                    scan: row.get::<_, String>(0)?.into(),
+                    at: rows::time("at", row.get(1)?)?,
+                    verdict: state.verdict,
+                    health: state.health,
+                    cause: state.cause,
+                    fingerprint: state.fingerprint,
+                    probe: probe.map(|it| rows::duration("probe", it)).transpose()?,
+                });
+            }
+            Ok(entries)
+        })
+    }
+}
+
+/// The new record's number; `None` if this scan was stored before.
+fn put_record(transaction: &Transaction<'_>, report: &Report) -> Result<Option<i64>, Fault> {
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO scans (id, started_at, finished_at, trigger, partial, verdict, summary)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING RETURNING number",
+    )?;
+    let record = params![
+        report.id,
+        rows::micros(report.started_at),
+        rows::micros(report.finished_at),
+        report.trigger.label(),
+        report.partial,
+        report.verdict().label(),
+        rows::summary_text(report.summary())?,
+    ];
+    Ok(put.query_row(record, |row| row.get(0)).optional()?)
+}
+
+fn put_outcome(
+    transaction: &Transaction<'_>,
+    report: &Report,
+    tenant: &TenantReport,
+) -> Result<(), Fault> {
+    let at = rows::micros(report.finished_at);
+    let own = own_target(tenant);
+    let answered = own.and_then(answered);
+    let state = rows::state_text(&TenantState {
+        verdict: tenant.isolation,
+        health: tenant.health,
+        cause: tenant.cause,
+        fingerprint: own
+            .and_then(|it| Some(it.fingerprint.as_ref()?.sha256(it.address.project_id()))),
+    });
+    let before: Option<(String, i64)> = transaction
+        .prepare_cached("SELECT state, entries FROM outcomes WHERE tenant = ?1")?
+        .query_row([tenant.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let changed = before.as_ref().is_none_or(|(before, _)| *before != state);
+    let entries = before.map_or(0, |(_, entries)| entries) + i64::from(changed);
+    transaction
+        .prepare_cached(
+            "INSERT INTO outcomes (tenant, scanned_at, answered, last_success, state, entries)
+             VALUES (?1, ?2, coalesce(?3, FALSE), iif(?3, ?2, NULL), ?4, ?5)
+             ON CONFLICT (tenant) DO UPDATE SET
+                 scanned_at = excluded.scanned_at,
+                 answered = coalesce(?3, answered),
+                 last_success = coalesce(excluded.last_success, last_success),
+                 state = excluded.state,
+                 entries = excluded.entries",
+        )?
+        .execute(params![tenant.id.as_str(), at, answered, state, entries])?;
+    if changed {
+        let probe = tenant.probe.map(rows::duration_micros);
+        transaction
+            .prepare_cached(
+                "INSERT INTO history (tenant, entry, scan, at, state, probe_micros)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![tenant.id.as_str(), entries, report.id, at, state, probe])?;
+        transaction
+            .prepare_cached("DELETE FROM history WHERE tenant = ?1 AND entry <= ?2")?
+            .execute(params![tenant.id.as_str(), entries - HISTORY_AT_MOST])?;
+    }
+    Ok(())
+}
+
+fn put_sightings(
+    transaction: &Transaction<'_>,
+    report: &Report,
+    tenant: &TenantReport,
+) -> Result<(), Fault> {
+    let seen = |it: &TargetReport, fingerprint: &Fingerprint| {
+        let identity = Identity::of(fingerprint, it.address.project_id());
+        memory::put_sighting(transaction, &tenant.id, &it.name, &identity, report.finished_at)
+    };
+    tenant
+        .targets
+        .iter()
+        .filter_map(|it| Some(seen(it, it.fingerprint.as_ref()?)))
+        .collect::<Result<(), Fault>>()
+}
+
+fn own_target(tenant: &TenantReport) -> Option<&TargetReport> {
+    tenant.targets.iter().find(|it| it.name == TargetName::DatabaseUrl)
+}
+
+/// Whether the visit succeeded; `None` where none was made, so that what was known before still holds.
+fn answered(target: &TargetReport) -> Option<bool> {
+    match (&target.fingerprint, target.cause) {
+        (Some(_), _) => Some(true),
+        (None, Some(_)) => Some(false),
+        (None, None) => None,
+    }
+}
+
+fn prune(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM scans WHERE number NOT IN
+                 (SELECT number FROM scans ORDER BY number DESC LIMIT ?1)
+             AND number <> coalesce((SELECT max(number) FROM scans WHERE NOT partial), 0)",
+        )?
+        .execute([SCANS_AT_MOST])?;
+    transaction
+        .prepare_cached(
+            "DELETE FROM reports WHERE number IN (
+                 SELECT number FROM (
+                     SELECT number,
+                         row_number() OVER latest_first AS place,
+                         sum(bytes) OVER latest_first AS total
+                     FROM reports WINDOW latest_first AS (ORDER BY number DESC))
+                 WHERE ?1 < place OR ?2 < total)
+             AND number <> coalesce((SELECT max(number) FROM scans WHERE NOT partial), 0)
+             AND number <> (SELECT max(number) FROM scans)",
+        )?
+        .execute(params![REPORTS_AT_MOST, REPORT_BYTES_AT_MOST])?;
+    let oldest = now.saturating_sub(OUTCOMES_KEPT).unwrap_or(Timestamp::MIN);
+    transaction
+        .prepare_cached("DELETE FROM outcomes WHERE scanned_at < ?1")?
+        .execute([rows::micros(oldest)])?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! The registry's rows, sealed: the platform's own tenants, and the last good read of each outside source.
+//!
+//! Why generic: the store keeps rows for the registry and needs to know nothing of them but that they may hold
+//! passwords. Why a source's rows stand in parts: a fleet of a hundred thousand is never one value in memory twice.
+
+use jiff::Timestamp;
+use rusqlite::params;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Store;
+use super::error::{Fault, StoreError};
+use super::rows::{self, RowError};
+use super::seal::Place;
+use crate::model::tenant::TenantId;
+
+/// Rows of a source in one sealed value: some hundred kilobytes.
+const ROWS_PER_PART: usize = 1_000;
+
+const TENANTS: &str = "tenants";
+const KEPT: &str = "kept_parts";
+
+/// The last good read of an outside source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept<T> {
+    pub source: String,
+    pub rows: Vec<T>,
+    pub read_at: Timestamp,
+}
+
+impl Store {
+    /// Adds the rows, or replaces those of the same id; all or none.
+    pub fn put_tenants<T: Serialize>(&self, tenants: &[(TenantId, T)]) -> Result<(), StoreError> {
+        self.write("store tenants", |transaction| {
+            let mut put = transaction.prepare_cached(
+                "INSERT INTO tenants (id, sealed) VALUES (?1, ?2)
+                 ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed",
+            )?;
+            for (id, row) in tenants {
+                let place = Place { table: TENANTS, row: id.as_str() };
+                let sealed = self.sealer.seal(place, &rows::sealed_bytes(TENANTS, row)?)?;
+                put.execute(params![id.as_str(), sealed])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Says whether there was one. What is known of its databases stays: a tenant that comes back under its old id
+    /// must show its old identity.
+    pub fn remove_tenant(&self, id: &TenantId) -> Result<bool, StoreError> {
+        self.write("remove a tenant", |transaction| {
+            let mut remove = transaction.prepare_cached("DELETE FROM tenants WHERE id = ?1")?;
+            Ok(remove.execute([id.as_str()])? == 1)
+        })
+    }
+
+    /// Sorted by id.
+    pub fn tenants<T: DeserializeOwned>(&self) -> Result<Vec<(TenantId, T)>, StoreError> {
+        self.read("read the tenants", |transaction| {
+            let mut all =
+                transaction.prepare_cached("SELECT id, sealed FROM tenants ORDER BY id")?;
+            let mut found = all.query([])?;
+            let mut tenants = Vec::new();
+            while let Some(row) = found.next()? {
+                let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+                let sealed = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+                let plain = self.sealer.open(Place { table: TENANTS, row: id }, sealed)?;
+                tenants.push((rows::tenant(id)?, rows::sealed_row(TENANTS, &plain)?));
+            }
+            Ok(tenants)
+        })
+    }
+
+    /// Replaces what was kept of the source.
+    pub fn keep_source<T: Serialize>(
+        &self,
+        name: &str,
+        kept: &[T],
+        read_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write("keep a source's rows", |transaction| {
+            let parts = kept.len().div_ceil(ROWS_PER_PART);
+            let parts = i64::try_from(parts).map_err(|_| RowError::Range { what: KEPT })?;
+            transaction.execute("DELETE FROM kept_sources WHERE name = ?1", [name])?;
+            transaction.execute(
+                "INSERT INTO kept_sources (name, read_at, parts) VALUES (?1, ?2, ?3)",
+                params![name, rows::micros(read_at), parts],
+            )?;
+            let mut put = transaction.prepare_cached(
+                "INSERT INTO kept_parts (source, part, sealed) VALUES (?1, ?2, ?3)",
+            )?;
+            for (part, chunk) in (0_i64..).zip(kept.chunks(ROWS_PER_PART)) {
+                let place = Place { table: KEPT, row: &part_name(part, parts, name) };
+                let sealed = self.sealer.seal(place, &rows::sealed_bytes(KEPT, &chunk)?)?;
+                put.execute(params![name, part, sealed])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets a source that is no longer configured. Says whether anything was kept of it.
+    pub fn forget_source(&self, name: &str) -> Result<bool, StoreError> {
+        self.write("forget a source", |transaction| {
+            Ok(transaction.execute("DELETE FROM kept_sources WHERE name = ?1", [name])? == 1)
+        })
+    }
+
+    /// Sorted by name.
+    pub fn kept_sources<T: DeserializeOwned>(&self) -> Result<Vec<Kept<T>>, StoreError> {
+        self.read("read the kept sources", |transaction| {
+            let mut sources = transaction
+                .prepare_cached("SELECT name, read_at, parts FROM kept_sources ORDER BY name")?;
+            let mut found = sources.query([])?;
+            let mut kept = Vec::new();
+            while let Some(row) = found.next()? {
+                let source: String = row.get(0)?;
+                let read_at = rows::time("read_at", row.get(1)?)?;
+                let rows = self.kept_rows(transaction, &source, row.get(2)?)?;
+                kept.push(Kept { source, rows, read_at });
+            }
+            Ok(kept)
+        })
+    }
+
+    fn kept_rows<T: DeserializeOwned>(
+        &self,
+        transaction: &rusqlite::Transaction<'_>,
+        source: &str,
+        parts: i64,
+    ) -> Result<Vec<T>, Fault> {
+        let mut select = transaction
+            .prepare_cached("SELECT sealed FROM kept_parts WHERE source = ?1 ORDER BY part")?;
+        let mut found = select.query([source])?;
+        let mut kept = Vec::new();
+        let mut part = 0;
+        while let Some(row) = found.next()? {
+            let sealed = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            let place = Place { table: KEPT, row: &part_name(part, parts, source) };
+            let plain = self.sealer.open(place, sealed)?;
+            kept.extend(rows::sealed_row::<Vec<T>>(KEPT, &plain)?);
+            part += 1;
+        }
+        if part != parts {
+            return Err(RowError::Parts { what: KEPT, found: part, expected: parts }.into());
+        }
+        Ok(kept)
+    }
+}
+
+/// With the number of parts: a source whose last part was cut off would pass for a smaller fleet.
+fn part_name(part: i64, parts: i64, source: &str) -> String {
+    format!("{part}/{parts} {source}")
+}
