@@ -106,6 +106,11 @@ impl Report {
         }
     }
 
+    /// From the start of the scan to its end; zero where a clock was set back in between.
+    pub fn took(&self) -> Duration {
+        self.finished_at.duration_since(self.started_at).try_into().unwrap_or_default()
+    }
+
     /// Findings that hold now.
     pub fn standing(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|it| it.state != State::Resolved)

@@ -1,0 +1,255 @@
+//! The report for a person: the verdict, then what to do, then who is affected, then the numbers.
+//!
+//! Why in this order: somebody who is woken by it reads the first lines. What is well is counted, not listed, unless
+//! the fleet is small or the reader asks for all.
+//!
+//! Each finding is laid out and written on its own, so that ten thousand of them need no more memory than one.
+
+use std::io::{self, Write};
+
+use comfy_table::presets::{NOTHING, UTF8_NO_BORDERS};
+use comfy_table::{
+    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width,
+};
+
+use super::reasons::Reasons;
+use super::visible::{clipped, visible};
+use super::{Style, name_some};
+use crate::model::finding::{Certainty, Finding, Health, Severity, State, Verdict};
+use crate::model::report::{Report, TenantReport};
+
+/// Up to so many tenants, the clean ones are listed too.
+const SMALL_FLEET: usize = 40;
+/// Without `--verbose`: what a person reads before giving up.
+const MOST_FINDINGS: usize = 50;
+const MOST_TENANTS: usize = 100;
+const MOST_MEMBERS: usize = 12;
+/// Characters of one sentence; a server may send a megabyte.
+const LONGEST: usize = 600;
+/// The longest severity and verdict, and the space behind it.
+const MARGIN: u16 = 12;
+/// Below this a table is unreadable whatever it does, and comfy-table would overflow anyway.
+const NARROWEST: u16 = 40;
+
+pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    headline(report, style, out)?;
+    findings(report, style, out)?;
+    tenants(report, style, out)?;
+    for warning in &report.warnings {
+        let text = format!("The registry is not whole: {}", clipped(warning, LONGEST));
+        writeln!(out)?;
+        block(style, (Cell::new("WARNING"), Severity::Medium), &text, out)?;
+    }
+    closing(report, out)
+}
+
+fn headline(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let verdict = report.verdict();
+    let summary = report.summary();
+    let text = match verdict {
+        Verdict::Breached => format!(
+            "{} of {} are not isolated; {} could not be verified.",
+            summary.breached,
+            tenants_counted(summary.tenants),
+            summary.unverified
+        ),
+        Verdict::Unverified if summary.tenants == 0 => {
+            "The registry names no tenant, so nothing was proven.".to_owned()
+        }
+        Verdict::Unverified => format!(
+            "{} of {} could not be verified; no breach was found among the others.",
+            summary.unverified,
+            tenants_counted(summary.tenants)
+        ),
+        Verdict::Isolated => {
+            format!("{}, each with a database of its own.", tenants_counted(summary.tenants))
+        }
+    };
+    let word = Cell::new(verdict.label().to_uppercase());
+    block(style, (word, verdict_weight(verdict)), &text, out)
+}
+
+fn tenants_counted(count: usize) -> String {
+    format!("{count} tenant{}", if count == 1 { "" } else { "s" })
+}
+
+/// Verdicts are coloured like the findings that make them.
+const fn verdict_weight(verdict: Verdict) -> Severity {
+    match verdict {
+        Verdict::Isolated => Severity::Low,
+        Verdict::Unverified => Severity::Medium,
+        Verdict::Breached => Severity::Critical,
+    }
+}
+
+fn findings(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let standing = report.standing().count();
+    let most = if style.verbose { standing } else { MOST_FINDINGS };
+    for severity in Severity::ALL.iter().rev() {
+        // The report is sorted already; a reader of somebody else's report must not depend on it.
+        let of_severity = report.standing().filter(|it| it.claim.severity == *severity);
+        let before = report.standing().filter(|it| *severity < it.claim.severity).count();
+        for finding in of_severity.take(most.saturating_sub(before)) {
+            writeln!(out)?;
+            let word = Cell::new(severity.label().to_uppercase());
+            block(style, (word, *severity), &told(finding, style), out)?;
+        }
+    }
+    if most < standing {
+        writeln!(
+            out,
+            "\n… and {} more findings: see --verbose or --format json.",
+            standing - most
+        )?;
+    }
+    resolved(report, style, out)
+}
+
+fn told(finding: &Finding, style: Style) -> String {
+    let claim = &finding.claim;
+    let mut text = claim.kind.label().to_owned();
+    if claim.certainty == Certainty::Probable {
+        text.push_str(" (probable)");
+    }
+    if let State::Pending | State::Acknowledged = finding.state {
+        text.push_str(&format!(", {}", finding.state));
+    }
+    let most = if style.verbose { claim.tenants.len() } else { MOST_MEMBERS };
+    if !claim.tenants.is_empty() {
+        text.push_str(&format!("\n{}", name_some(claim.tenants.iter(), most)));
+    }
+    text.push_str(&format!("\n{}", clipped(&claim.summary, LONGEST)));
+    let steps = if style.verbose { claim.remediation.len() } else { 1 };
+    for step in claim.remediation.iter().take(steps) {
+        text.push_str(&format!("\n→ {}", clipped(step, LONGEST)));
+    }
+    text
+}
+
+fn resolved(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    for finding in report.findings.iter().filter(|it| it.state == State::Resolved) {
+        let tenants = name_some(finding.claim.tenants.iter(), MOST_MEMBERS);
+        writeln!(out)?;
+        let text = format!("{} {tenants}", finding.claim.kind);
+        block(style, (Cell::new("RESOLVED"), Severity::Low), text.trim_end(), out)?;
+    }
+    Ok(())
+}
+
+/// A word in the margin and wrapped text beside it.
+fn block(
+    style: Style,
+    (word, weight): (Cell, Severity),
+    text: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut table = empty(style);
+    table.load_style(NOTHING);
+    table.add_row(Row::from(vec![
+        word.fg(colour(weight)).add_attribute(Attribute::Bold),
+        Cell::new(text),
+    ]));
+    if let Some(margin) = table.column_mut(0) {
+        margin.set_padding((0, 1));
+        margin.set_constraint(ColumnConstraint::Absolute(Width::Fixed(MARGIN)));
+    }
+    if let Some(column) = table.column_mut(1) {
+        column.set_padding((0, 0));
+    }
+    lay_out(&table, out)
+}
+
+fn empty(style: Style) -> Table {
+    let mut table = Table::new();
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(style.width.max(NARROWEST));
+    if style.colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table
+}
+
+fn lay_out(table: &Table, out: &mut dyn Write) -> io::Result<()> {
+    table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
+}
+
+const fn colour(weight: Severity) -> Color {
+    match weight {
+        Severity::Critical | Severity::High => Color::Red,
+        Severity::Medium => Color::Yellow,
+        Severity::Low => Color::Green,
+    }
+}
+
+fn tenants(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let is_well =
+        |it: &TenantReport| it.isolation == Verdict::Isolated && it.health == Health::Healthy;
+    let all = style.verbose || report.tenants.len() <= SMALL_FLEET;
+    let wanted = |it: &&TenantReport| all || !is_well(it);
+    let unlisted = report.tenants.iter().filter(|it| !wanted(it)).count();
+    let listed = report.tenants.len() - unlisted;
+    let most = if style.verbose { listed } else { MOST_TENANTS };
+    if 0 < listed {
+        let reasons = Reasons::of(report);
+        let mut table = empty(style);
+        table.load_style(UTF8_NO_BORDERS);
+        table.style_mut().row_separator = comfy_table::LineStyle::none();
+        table.set_header(["tenant", "isolation", "health", "why"]);
+        table.add_rows(report.tenants.iter().filter(wanted).take(most).map(|it| row(it, &reasons)));
+        if let Some(first) = table.column_mut(0) {
+            first.set_padding((0, 1));
+        }
+        for index in [1, 2] {
+            if let Some(column) = table.column_mut(index) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        writeln!(out)?;
+        lay_out(&table, out)?;
+    }
+    if most < listed {
+        writeln!(out, "… and {} more that are not well: see --verbose.", listed - most)?;
+    }
+    if 0 < unlisted {
+        writeln!(out, "\n{} isolated and healthy: see --verbose.", tenants_counted(unlisted))?;
+    }
+    Ok(())
+}
+
+fn row(tenant: &TenantReport, reasons: &Reasons<'_>) -> Row {
+    let isolation = Cell::new(tenant.isolation).fg(colour(verdict_weight(tenant.isolation)));
+    let health = Cell::new(tenant.health).fg(match tenant.health {
+        Health::Healthy => Color::Green,
+        Health::Degraded | Health::Unknown => Color::Yellow,
+        Health::Unhealthy => Color::Red,
+    });
+    Row::from(vec![
+        Cell::new(&tenant.id),
+        isolation,
+        health,
+        Cell::new(reasons.why(tenant).join("\n")),
+    ])
+}
+
+fn closing(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let summary = report.summary();
+    let unknown = report.tenants.iter().filter(|it| it.health == Health::Unknown).count();
+    let seconds = report.took().as_secs_f64();
+    writeln!(
+        out,
+        "\n{}: {} isolated, {} breached, {} unverified",
+        tenants_counted(summary.tenants),
+        summary.isolated,
+        summary.breached,
+        summary.unverified
+    )?;
+    writeln!(
+        out,
+        "health: {} healthy, {} degraded, {} unhealthy, {unknown} unknown",
+        summary.healthy, summary.degraded, summary.unhealthy
+    )?;
+    let part = if report.partial { "of part of the fleet " } else { "" };
+    writeln!(out, "scan {} {part}took {seconds:.2} s", visible(&report.id))
+}
