@@ -1,0 +1,153 @@
+//! What is wrong with a configuration whose every value has the right type.
+//!
+//! Invariant: pure; duplicate tenants are no problem here, because they are a finding of the scan.
+
+use std::collections::BTreeMap;
+
+use super::Config;
+use super::problem::Problem;
+use super::sections::Source;
+use super::values::Url;
+use super::walk::MISSING;
+use crate::dsn::Dsn;
+use crate::model::tenant::Origin;
+use crate::registry::tenant::{Trust, build};
+
+pub(super) fn problems(config: &Config, lines: &BTreeMap<String, u32>) -> Vec<Problem> {
+    let mut told = Told { file: &config.file, lines, problems: Vec::new() };
+    store(config, &mut told);
+    for (index, source) in config.sources.iter().enumerate() {
+        self::source(source, &format!("sources[{}]", index + 1), &mut told);
+    }
+    if config.http.listen.parse::<std::net::SocketAddr>().is_err() {
+        told.tell(
+            "http.listen",
+            "it is no address with a port",
+            "write for example \"127.0.0.1:9877\"",
+        );
+    }
+    if let Some(path) = &config.probe.ca_file
+        && !path.is_file()
+    {
+        told.tell("probe.ca_file", "there is no such file", "write the path of a PEM file");
+    }
+    if let Some(provision) = &config.provision
+        && let Some(postgres) = &provision.postgres
+    {
+        told.connection("provision.postgres.admin_url", &postgres.admin_url);
+    }
+    tenants(config, &mut told);
+    told.problems
+}
+
+struct Told<'a> {
+    file: &'a str,
+    lines: &'a BTreeMap<String, u32>,
+    problems: Vec<Problem>,
+}
+
+impl Told<'_> {
+    fn tell(&mut self, key: &str, message: &str, remedy: &str) {
+        let mut line = self.lines.get(key).copied();
+        // A key that is not there is told at the line of its section.
+        if line.is_none()
+            && let Some((section, _)) = key.rsplit_once('.')
+        {
+            line = self.lines.get(section).copied();
+        }
+        self.problems.push(Problem {
+            file: self.file.to_owned(),
+            line,
+            key: key.to_owned(),
+            message: message.to_owned(),
+            remedy: remedy.to_owned(),
+        });
+    }
+
+    fn connection(&mut self, key: &str, url: &Url) {
+        if let Err(error) = Dsn::parse(url.expose()) {
+            self.tell(key, &error.to_string(), "mend the connection string");
+        }
+    }
+}
+
+fn store(config: &Config, told: &mut Told<'_>) {
+    let url = config.store.url.expose();
+    match url.strip_prefix("sqlite:") {
+        Some("") => {
+            told.tell(
+                "store.url",
+                "it names no file",
+                "write for example \"sqlite:watertight.db\"",
+            );
+        }
+        Some(_) => (),
+        None if url.starts_with("postgres") => told.connection("store.url", &config.store.url),
+        None => told.tell(
+            "store.url",
+            "it names no store",
+            "write for example \"sqlite:watertight.db\"",
+        ),
+    }
+}
+
+fn source(source: &Source, key: &str, told: &mut Told<'_>) {
+    let mut misplaced = |name: &str, present: bool| {
+        if present {
+            told.tell(&format!("{key}.{name}"), "this kind of source has no such key", "remove it");
+        }
+    };
+    match source.kind.as_str() {
+        "postgres" => {
+            misplaced("path", source.path.is_some());
+            misplaced("organization", source.organization.is_some());
+            match &source.url {
+                Some(url) => told.connection(&format!("{key}.url"), url),
+                None => told.tell(
+                    &format!("{key}.url"),
+                    MISSING,
+                    "write the URL of the platform's database",
+                ),
+            }
+            if source.query.is_none() {
+                let remedy = "write `query = \"select id, database_url from …\"`";
+                told.tell(&format!("{key}.query"), MISSING, remedy);
+            }
+        }
+        "file" => {
+            misplaced("url", source.url.is_some());
+            misplaced("query", source.query.is_some());
+            misplaced("organization", source.organization.is_some());
+            if source.path.is_none() {
+                told.tell(&format!("{key}.path"), MISSING, "write `path = \"tenants.csv\"`");
+            }
+        }
+        "" => told.tell(
+            &format!("{key}.kind"),
+            MISSING,
+            "write kind = \"postgres\" or kind = \"file\"",
+        ),
+        _ => told.tell(
+            &format!("{key}.kind"),
+            "this kind of source is not yet supported",
+            "write kind = \"postgres\" or kind = \"file\"",
+        ),
+    }
+}
+
+fn tenants(config: &Config, told: &mut Told<'_>) {
+    let login = config.login();
+    for (index, row) in config.tenants.iter().enumerate() {
+        let origin = Origin { source: told.file.into(), line: row.line };
+        for fault in build(row, &origin, Trust::References, login.as_ref()).faults {
+            let dot = if fault.key.is_empty() { "" } else { "." };
+            told.problems.push(Problem {
+                file: told.file.to_owned(),
+                line: fault.line.or(row.line),
+                key: format!("tenants[{}]{dot}{}", index + 1, fault.key),
+                message: fault.message,
+                remedy: fault.remedy,
+            });
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Tenants from a query on the platform's own database.
+//!
+//! Why the rows come as JSON made by the server: a platform keeps its ids as text, numbers or UUIDs, and its endpoints as
+//! JSON columns; one shape spares a decoder for each type that PostgreSQL has.
+//!
+//! Invariants:
+//! - the transaction is read-only, has a statement time-out and is never committed;
+//! - the connection is proven to lead to the server that the URL names: whoever could pose as the registry would choose
+//!   whom our credentials are sent to.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use serde_json::Value;
+use tokio_postgres::config::{
+    ChannelBinding as Binding, LoadBalanceHosts, SslMode, TargetSessionAttrs,
+};
+use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::file::{MOST_ROWS, from_object};
+use super::row::{Fault, RawRow};
+use crate::dsn::{ChannelBinding, Dsn, HostName, SessionAttrs, TlsMode};
+
+/// Of all rows together, in bytes.
+const LARGEST: usize = 256 * 1024 * 1024;
+const CONNECT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error(
+        "the URL's sslmode proves not whom we ask: write `sslmode=verify-full`, with `sslrootcert` for a private root"
+    )]
+    Unproven,
+    #[error("`target_session_attrs` must be `any`, `read-write` or `read-only` here")]
+    Session,
+    #[error("read the certificates in {}", .0.display())]
+    Certificates(PathBuf),
+    #[error("no certificate of the system's roots can be read: write `probe.ca_file`")]
+    NoRoots,
+    #[error("set up TLS")]
+    Tls(#[source] rustls::Error),
+    #[error("connect to the platform's database")]
+    Connect(#[source] tokio_postgres::Error),
+    #[error("run the query on the platform's database")]
+    Query(#[source] tokio_postgres::Error),
+    #[error("the query gives more than {MOST_ROWS} rows or {LARGEST} bytes")]
+    TooLarge,
+    #[error("end the connection to the platform's database")]
+    Ended,
+}
+
+/// Reads all rows. The caller sets the deadline of the whole.
+pub async fn read(
+    dsn: &Dsn,
+    query: &str,
+    ca_file: Option<&Path>,
+) -> Result<Vec<RawRow>, QueryError> {
+    let config = config(dsn)?;
+    if dsn.tls == TlsMode::Disable {
+        let (client, connection) = config.connect(NoTls).await.map_err(QueryError::Connect)?;
+        return drive(connection, rows(client, query)).await;
+    }
+    let tls = tls(dsn, ca_file)?;
+    let (client, connection) =
+        config.connect(MakeRustlsConnect::new(tls)).await.map_err(QueryError::Connect)?;
+    drive(connection, rows(client, query)).await
+}
+
+/// The connection works only while it is polled; both end together.
+async fn drive(
+    connection: impl Future<Output = Result<(), tokio_postgres::Error>>,
+    reading: impl Future<Output = Result<Vec<RawRow>, QueryError>>,
+) -> Result<Vec<RawRow>, QueryError> {
+    tokio::pin!(connection, reading);
+    tokio::select! {
+        biased;
+        rows = &mut reading => rows,
+        ended = &mut connection => match ended {
+            Err(error) => Err(QueryError::Query(error)),
+            // The server closed in good order: what it had sent is still to be read.
+            Ok(()) => tokio::time::timeout(CONNECT, reading).await.map_err(|_| QueryError::Ended)?,
+        },
+    }
+}
+
+async fn rows(mut client: Client, query: &str) -> Result<Vec<RawRow>, QueryError> {
+    let transaction = client.build_transaction().read_only(true).start().await;
+    let transaction = transaction.map_err(QueryError::Query)?;
+    transaction
+        .batch_execute("set local statement_timeout = '25s'")
+        .await
+        .map_err(QueryError::Query)?;
+    let query = query.trim().trim_end_matches(';');
+    // The line end closes a comment that the query may end with.
+    let statement = format!(
+        "select pg_catalog.row_to_json(watertight_row)::text from (\n{query}\n) as watertight_row limit {}",
+        MOST_ROWS + 1
+    );
+    let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
+    let stream = transaction.query_raw(&statement, none).await.map_err(QueryError::Query)?;
+    tokio::pin!(stream);
+    let (mut rows, mut size) = (Vec::new(), 0_usize);
+    while let Some(row) = stream.try_next().await.map_err(QueryError::Query)? {
+        let text: &str = row.try_get(0).map_err(QueryError::Query)?;
+        size = size.saturating_add(text.len());
+        if MOST_ROWS <= rows.len() || LARGEST < size {
+            return Err(QueryError::TooLarge);
+        }
+        rows.push(match serde_json::from_str(text) {
+            Ok(Value::Object(members)) => from_object(members, None),
+            Ok(_) | Err(_) => RawRow::unreadable(
+                u32::try_from(rows.len() + 1).ok(),
+                Fault::new("", "the row is no JSON object", "name the query's columns"),
+            ),
+        });
+    }
+    Ok(rows)
+}
+
+fn config(dsn: &Dsn) -> Result<Config, QueryError> {
+    let mut config = Config::new();
+    config
+        .user(&dsn.user)
+        .dbname(&dsn.database)
+        .application_name("watertight")
+        .connect_timeout(dsn.connect_timeout.unwrap_or(CONNECT).min(CONNECT))
+        .load_balance_hosts(LoadBalanceHosts::Disable)
+        .ssl_mode(if dsn.tls == TlsMode::Disable { SslMode::Disable } else { SslMode::Require })
+        .channel_binding(match dsn.channel_binding {
+            ChannelBinding::Disable => Binding::Disable,
+            ChannelBinding::Prefer => Binding::Prefer,
+            ChannelBinding::Require => Binding::Require,
+        })
+        .target_session_attrs(match dsn.session {
+            SessionAttrs::Any => TargetSessionAttrs::Any,
+            SessionAttrs::ReadWrite => TargetSessionAttrs::ReadWrite,
+            SessionAttrs::ReadOnly => TargetSessionAttrs::ReadOnly,
+            SessionAttrs::Primary | SessionAttrs::Standby | SessionAttrs::PreferStandby => {
+                return Err(QueryError::Session);
+            }
+        });
+    if let Some(password) = &dsn.password {
+        config.password(password.expose());
+    }
+    if let Some(options) = &dsn.options {
+        config.options(options);
+    }
+    let addresses = dsn.hosts.iter().all(|it| it.address.is_some());
+    for host in &dsn.hosts {
+        match &host.name {
+            HostName::Socket(directory) => config.host_path(directory),
+            name => config.host(name.to_string()),
+        };
+        if let Some(address) = host.address.filter(|_| addresses) {
+            config.hostaddr(address);
+        }
+        config.port(host.port);
+    }
+    Ok(config)
+}
+
+fn tls(dsn: &Dsn, ca_file: Option<&Path>) -> Result<ClientConfig, QueryError> {
+    if dsn.tls != TlsMode::VerifyFull {
+        return Err(QueryError::Unproven);
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    for path in [ca_file, dsn.root_certificate.as_deref()].into_iter().flatten() {
+        let unreadable = |_| QueryError::Certificates(path.to_owned());
+        for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+            let certificate = certificate.map_err(unreadable)?;
+            roots.add(certificate).map_err(|_| QueryError::Certificates(path.to_owned()))?;
+        }
+    }
+    if roots.is_empty() {
+        return Err(QueryError::NoRoots);
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(builder.map_err(QueryError::Tls)?.with_root_certificates(roots).with_no_client_auth())
+}
