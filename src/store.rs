@@ -104,3 +104,56 @@ fn beside(store: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tenant::TenantId;
+
+    #[test]
+    fn a_full_disk_is_told_and_leaves_everything_as_it_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("w.db");
+        let store = Store::open(&StoreUrl::Sqlite(path), None).unwrap();
+        let rows = |size: usize| -> Vec<_> {
+            let row = "x".repeat(size);
+            ["acme", "globex"].map(|it| (TenantId::parse(it).unwrap(), row.clone())).into()
+        };
+        store.put_tenants(&rows(10)).unwrap();
+        // SQLite answers the same to this limit and to a full disk.
+        let limit = |pages: u32| {
+            let connection = store.connection.lock().unwrap();
+            connection
+                .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+                .unwrap();
+        };
+        limit(1);
+        let error = store.put_tenants(&rows(100_000)).unwrap_err();
+        assert!(matches!(error, StoreError::DiskFull { .. }), "{error}");
+        assert_eq!(store.tenants::<String>().unwrap(), rows(10));
+        limit(1_000_000);
+        store.put_tenants(&rows(100_000)).unwrap();
+        assert_eq!(store.tenants::<String>().unwrap(), rows(100_000));
+    }
+
+    #[test]
+    fn a_panic_in_the_middle_of_a_write_leaves_nothing_of_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreUrl::Sqlite(directory.path().join("w.db")), None).unwrap();
+        let panicked = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                store.write("panic", |transaction| {
+                    transaction.execute("DELETE FROM meta", [])?;
+                    assert!(transaction.is_autocommit(), "a transaction is open, so this panics");
+                    Ok(())
+                })
+            });
+            writer.join()
+        });
+        assert!(panicked.is_err());
+        let left = store.read("count", |it| {
+            Ok(it.query_row("SELECT count(*) FROM meta", [], |row| row.get::<_, i64>(0))?)
+        });
+        assert_eq!(left.unwrap(), 1);
+    }
+}

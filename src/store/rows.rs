@@ -8,6 +8,8 @@
 //! are microseconds since 1970; what is finer is cut off.
 
 pub(super) mod finding;
+#[cfg(test)]
+mod round_trips;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,0 +1,58 @@
+//! The store, through its public interface: what every store must do, what is SQLite's own, and what `kill -9` may not do.
+//!
+//! Why the suite stands apart from the file: a second kind of store has to pass it unchanged. Each function of it gets
+//! a store that was just made.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it says")]
+
+#[path = "store/crash.rs"]
+mod crash;
+#[path = "store/example.rs"]
+mod example;
+#[path = "store/file.rs"]
+mod file;
+#[path = "store/suite.rs"]
+mod suite;
+
+macro_rules! conformance {
+    ($($name:ident,)+) => {
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                let directory = tempfile::tempdir().unwrap();
+                super::suite::$name(&super::example::open(directory.path()));
+            })+
+        }
+    };
+}
+
+conformance! {
+    a_new_store_knows_nothing,
+    a_tenant_is_kept_replaced_and_removed,
+    ten_thousand_tenants_are_kept_in_the_order_of_their_ids,
+    a_kept_source_is_replaced_whole,
+    a_kept_source_of_many_parts_comes_back_in_order,
+    a_finished_scan_is_there_whole,
+    a_scan_that_comes_twice_changes_nothing,
+    a_partial_scan_is_not_the_latest,
+    old_scans_and_reports_make_room,
+    the_latest_full_report_outlives_any_number_of_partial_ones,
+    history_is_written_on_change_only,
+    history_is_bounded,
+    who_was_not_visited_keeps_its_last_answer,
+    an_identity_keeps_its_time_until_it_changes,
+    a_finding_that_a_scan_does_not_name_stays,
+    a_resolved_finding_stands_no_more_and_is_forgotten_in_time,
+    the_oldest_of_too_many_resolved_findings_are_forgotten,
+    an_acknowledgement_silences_an_open_finding,
+    a_pending_finding_stays_pending_when_acknowledged,
+    what_does_not_stand_cannot_be_acknowledged,
+    an_acknowledgement_given_during_a_scan_outlives_it,
+    an_acknowledgement_that_the_scan_knew_is_the_scans_to_end,
+    a_finding_resolved_during_its_acknowledgement_is_resolved,
+    changes_are_listed_until_they_end,
+    baselines_are_replaced_by_target,
+    refused_secrets_are_remembered_by_target_and_cleared,
+    old_refusals_are_forgotten,
+    a_secrets_digest_is_its_targets_own,
+}
