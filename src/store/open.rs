@@ -114,13 +114,15 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
 
 /// What SQLite forgets between connections.
 fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    // 16 MB of cache: with SQLite's own 2, a fleet of a hundred thousand is written twice as slowly.
     // FULL: each commit reaches the disk before it is acknowledged; `fullfsync` means the same on macOS.
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA fullfsync = ON;
          PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON;",
+         PRAGMA cell_size_check = ON;
+         PRAGMA cache_size = -16000;",
     )?;
     // The log shrinks again after the largest report.
     connection.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))

@@ -14,7 +14,7 @@ CREATE TABLE meta (
 CREATE TABLE tenants (
     id TEXT PRIMARY KEY,
     sealed BLOB NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- The last good read of each outside source, in parts of bounded size.
 CREATE TABLE kept_sources (
