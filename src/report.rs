@@ -13,10 +13,13 @@ pub mod github;
 pub mod json;
 pub mod judge;
 pub mod junit;
+pub mod layout;
 pub mod markdown;
 pub mod output;
+pub mod ping;
 pub mod reasons;
 pub mod sarif;
+pub mod single;
 pub mod table;
 pub mod visible;
 
@@ -96,6 +99,34 @@ pub fn write(
         Format::Junit => junit::write(report, out),
         Format::Markdown => markdown::write(report, out),
         Format::Github => github::write(report, &Origins::of(tenants), out),
+    }
+}
+
+/// As `write`, but what a person reads is about connections alone: `ping` proves nothing of isolation.
+pub fn write_ping(
+    format: Format,
+    report: &Report,
+    tenants: &[Tenant],
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => ping::write(report, style, out),
+        other => write(other, report, tenants, style, out),
+    }
+}
+
+/// As `write`, but what a person reads is everything that one database says of itself.
+pub fn write_check(
+    format: Format,
+    report: &Report,
+    tenants: &[Tenant],
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Table => single::write(report, style, out),
+        other => write(other, report, tenants, style, out),
     }
 }
 

@@ -18,8 +18,8 @@ use watertight::report::{Format, Style, json, write};
 fn written(format: Format, style: Style) -> String {
     let (report, tenants) = everything();
     let mut out = Vec::new();
-    write(format, &report, &tenants, style, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    write(format, &report, &tenants, style, &mut out).expect("memory takes it");
+    String::from_utf8(out).expect("every format is UTF-8")
 }
 
 #[track_caller]
@@ -164,13 +164,23 @@ fn the_json_of_an_unknown_origin_is_a_report_or_an_error() {
         let error = json::parse(&text.replace(from, to)).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
-    let deep = text.replace(
-        "\"rounds\": 1",
-        &format!("\"rounds\": {}1{}", "[".repeat(9999), "]".repeat(9999)),
-    );
-    assert!(json::parse(&deep).is_err());
-    for end in (0..text.len() - 2).step_by(211).filter(|it| text.is_char_boundary(*it)) {
-        assert!(json::parse(&text[..end]).is_err());
+    let nested = format!("\"rounds\": {}1{}", "[".repeat(9999), "]".repeat(9999));
+    assert!(json::parse(&text.replace("\"rounds\": 1", &nested)).is_err());
+}
+
+#[test]
+fn a_json_report_that_was_cut_or_changed_anywhere_is_a_report_or_an_error() {
+    let text = written(Format::Json, Style::default());
+    for at in (0..text.len() - 2).step_by(499).filter(|it| text.is_char_boundary(*it)) {
+        assert!(json::parse(&text[..at]).is_err());
+        for wrong in ["\"", "}", "[", "-", "9e999", "null", "\\u"] {
+            let (before, after) = text.split_at(at);
+            if let Ok(report) = json::parse(&format!("{before}{wrong}{after}")) {
+                let mut again = Vec::new();
+                write(Format::Json, &report, &[], Style::default(), &mut again).unwrap();
+                assert_eq!(json::parse(std::str::from_utf8(&again).unwrap()).unwrap(), report);
+            }
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use crate::model::tenant::{TargetName, TenantId};
 /// Characters of one reason; a server may send a megabyte.
 const LONGEST: usize = 300;
 
-/// The kinds of finding that break the isolation of each tenant.
-#[derive(Debug)]
+/// The kinds of finding that break the isolation of each tenant. By default none is known.
+#[derive(Debug, Default)]
 pub struct Reasons<'a>(BTreeMap<&'a TenantId, BTreeSet<Kind>>);
 
 impl<'a> Reasons<'a> {

@@ -7,11 +7,11 @@
 
 use std::io::{self, Write};
 
-use comfy_table::presets::{NOTHING, UTF8_NO_BORDERS};
-use comfy_table::{
-    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Row, Table, Width,
-};
+use comfy_table::{Cell, Color, Row};
 
+use super::layout::{
+    block, columns, counted, health_colour, keep_whole, lay_out, severity_colour, verdict_colour,
+};
 use super::reasons::Reasons;
 use super::visible::{clipped, visible};
 use super::{Style, name_some};
@@ -26,10 +26,6 @@ const MOST_TENANTS: usize = 100;
 const MOST_MEMBERS: usize = 12;
 /// Characters of one sentence; a server may send a megabyte.
 const LONGEST: usize = 600;
-/// The longest severity and verdict, and the space behind it.
-const MARGIN: u16 = 12;
-/// Below this a table is unreadable whatever it does, and comfy-table would overflow anyway.
-const NARROWEST: u16 = 40;
 
 pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
     headline(report, style, out)?;
@@ -38,7 +34,7 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<(
     for warning in &report.warnings {
         let text = format!("The registry is not whole: {}", clipped(warning, LONGEST));
         writeln!(out)?;
-        block(style, (Cell::new("WARNING"), Severity::Medium), &text, out)?;
+        block(style, ("warning", Color::Yellow), &text, out)?;
     }
     closing(report, out)
 }
@@ -50,7 +46,7 @@ fn headline(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
         Verdict::Breached => format!(
             "{} of {} are not isolated; {} could not be verified.",
             summary.breached,
-            tenants_counted(summary.tenants),
+            counted(summary.tenants, "tenant"),
             summary.unverified
         ),
         Verdict::Unverified if summary.tenants == 0 => {
@@ -59,27 +55,13 @@ fn headline(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
         Verdict::Unverified => format!(
             "{} of {} could not be verified; no breach was found among the others.",
             summary.unverified,
-            tenants_counted(summary.tenants)
+            counted(summary.tenants, "tenant")
         ),
         Verdict::Isolated => {
-            format!("{}, each with a database of its own.", tenants_counted(summary.tenants))
+            format!("{}, each with a database of its own.", counted(summary.tenants, "tenant"))
         }
     };
-    let word = Cell::new(verdict.label().to_uppercase());
-    block(style, (word, verdict_weight(verdict)), &text, out)
-}
-
-fn tenants_counted(count: usize) -> String {
-    format!("{count} tenant{}", if count == 1 { "" } else { "s" })
-}
-
-/// Verdicts are coloured like the findings that make them.
-const fn verdict_weight(verdict: Verdict) -> Severity {
-    match verdict {
-        Verdict::Isolated => Severity::Low,
-        Verdict::Unverified => Severity::Medium,
-        Verdict::Breached => Severity::Critical,
-    }
+    block(style, (verdict.label(), verdict_colour(verdict)), &text, out)
 }
 
 fn findings(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
@@ -91,8 +73,8 @@ fn findings(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
         let before = report.standing().filter(|it| *severity < it.claim.severity).count();
         for finding in of_severity.take(most.saturating_sub(before)) {
             writeln!(out)?;
-            let word = Cell::new(severity.label().to_uppercase());
-            block(style, (word, *severity), &told(finding, style), out)?;
+            let word = (severity.label(), severity_colour(*severity));
+            block(style, word, &told(finding, style), out)?;
         }
     }
     if most < standing {
@@ -131,56 +113,9 @@ fn resolved(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()
         let tenants = name_some(finding.claim.tenants.iter(), MOST_MEMBERS);
         writeln!(out)?;
         let text = format!("{} {tenants}", finding.claim.kind);
-        block(style, (Cell::new("RESOLVED"), Severity::Low), text.trim_end(), out)?;
+        block(style, ("resolved", Color::Green), text.trim_end(), out)?;
     }
     Ok(())
-}
-
-/// A word in the margin and wrapped text beside it.
-fn block(
-    style: Style,
-    (word, weight): (Cell, Severity),
-    text: &str,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut table = empty(style);
-    table.load_style(NOTHING);
-    table.add_row(Row::from(vec![
-        word.fg(colour(weight)).add_attribute(Attribute::Bold),
-        Cell::new(text),
-    ]));
-    if let Some(margin) = table.column_mut(0) {
-        margin.set_padding((0, 1));
-        margin.set_constraint(ColumnConstraint::Absolute(Width::Fixed(MARGIN)));
-    }
-    if let Some(column) = table.column_mut(1) {
-        column.set_padding((0, 0));
-    }
-    lay_out(&table, out)
-}
-
-fn empty(style: Style) -> Table {
-    let mut table = Table::new();
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(style.width.max(NARROWEST));
-    if style.colour {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table
-}
-
-fn lay_out(table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    table.lines().try_for_each(|line| writeln!(out, "{}", line.trim_end()))
-}
-
-const fn colour(weight: Severity) -> Color {
-    match weight {
-        Severity::Critical | Severity::High => Color::Red,
-        Severity::Medium => Color::Yellow,
-        Severity::Low => Color::Green,
-    }
 }
 
 fn tenants(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
@@ -193,19 +128,10 @@ fn tenants(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()>
     let most = if style.verbose { listed } else { MOST_TENANTS };
     if 0 < listed {
         let reasons = Reasons::of(report);
-        let mut table = empty(style);
-        table.load_style(UTF8_NO_BORDERS);
-        table.style_mut().row_separator = comfy_table::LineStyle::none();
-        table.set_header(["tenant", "isolation", "health", "why"]);
+        let mut table = columns(style, ["tenant", "isolation", "health", "why"]);
         table.add_rows(report.tenants.iter().filter(wanted).take(most).map(|it| row(it, &reasons)));
-        if let Some(first) = table.column_mut(0) {
-            first.set_padding((0, 1));
-        }
-        for index in [1, 2] {
-            if let Some(column) = table.column_mut(index) {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
+        keep_whole(&mut table, 1);
+        keep_whole(&mut table, 2);
         writeln!(out)?;
         lay_out(&table, out)?;
     }
@@ -213,18 +139,14 @@ fn tenants(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()>
         writeln!(out, "… and {} more that are not well: see --verbose.", listed - most)?;
     }
     if 0 < unlisted {
-        writeln!(out, "\n{} isolated and healthy: see --verbose.", tenants_counted(unlisted))?;
+        writeln!(out, "\n{} isolated and healthy: see --verbose.", counted(unlisted, "tenant"))?;
     }
     Ok(())
 }
 
 fn row(tenant: &TenantReport, reasons: &Reasons<'_>) -> Row {
-    let isolation = Cell::new(tenant.isolation).fg(colour(verdict_weight(tenant.isolation)));
-    let health = Cell::new(tenant.health).fg(match tenant.health {
-        Health::Healthy => Color::Green,
-        Health::Degraded | Health::Unknown => Color::Yellow,
-        Health::Unhealthy => Color::Red,
-    });
+    let isolation = Cell::new(tenant.isolation).fg(verdict_colour(tenant.isolation));
+    let health = Cell::new(tenant.health).fg(health_colour(tenant.health));
     Row::from(vec![
         Cell::new(&tenant.id),
         isolation,
@@ -240,7 +162,7 @@ fn closing(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "\n{}: {} isolated, {} breached, {} unverified",
-        tenants_counted(summary.tenants),
+        counted(summary.tenants, "tenant"),
         summary.isolated,
         summary.breached,
         summary.unverified

@@ -147,7 +147,7 @@ fn every_kind() -> Vec<Finding> {
     for finding in &mut findings {
         match finding.claim.kind {
             Kind::SharedDatabase => {
-                finding.claim.summary = HOSTILE.to_owned();
+                HOSTILE.clone_into(&mut finding.claim.summary);
                 finding.claim.remediation.insert(0, HOSTILE.to_owned());
                 finding.claim.evidence.0.insert("name".to_owned(), Fact::from(HOSTILE));
                 finding.issue_url = Some("https://example.com/issues/1".to_owned());

@@ -27,6 +27,8 @@ use crate::report::visible::clipped;
 
 /// How much of a wrong value an error repeats, in characters.
 const SHOWN: usize = 80;
+/// In seconds, about a month: no visit lasts longer, and microseconds are exact up to here.
+const LONGEST_PROBE: f64 = 2.6e6;
 
 const TRIGGERS: [Trigger; 4] = [Trigger::Cli, Trigger::Schedule, Trigger::Api, Trigger::Webhook];
 const ROUTES: [Route; 3] = [Route::Direct, Route::Pooler, Route::SharedPooler];
@@ -99,10 +101,8 @@ fn cause(field: &'static str, text: Option<&str>) -> Result<Option<Cause>, Parse
 }
 
 fn tenant(view: TenantView<'_>) -> Result<TenantReport, ParseError> {
-    let probe = |seconds: f64| {
-        Duration::try_from_secs_f64(seconds)
-            .map_err(|_| wrong("tenants[].probe_seconds", &seconds.to_string()))
-    };
+    let probe =
+        |it: f64| microseconds(it).ok_or_else(|| wrong("tenants[].probe_seconds", &it.to_string()));
     Ok(TenantReport {
         id: tenant_id("tenants[].id", &view.id)?,
         health: word("tenants[].health", &view.health, Health::parse)?,
@@ -112,6 +112,16 @@ fn tenant(view: TenantView<'_>) -> Result<TenantReport, ParseError> {
         probe: view.probe_seconds.map(probe).transpose()?,
         targets: view.targets.into_iter().map(target).collect::<Result<_, _>>()?,
     })
+}
+
+/// Rounded as it was written, so that a report does not change by being passed on.
+fn microseconds(seconds: f64) -> Option<Duration> {
+    if !(0.0..=LONGEST_PROBE).contains(&seconds) {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded above")]
+    let microseconds = (seconds * 1e6).round() as u64;
+    Some(Duration::from_micros(microseconds))
 }
 
 fn target(view: TargetView<'_>) -> Result<TargetReport, ParseError> {
