@@ -36,6 +36,10 @@ use crate::model::observation::{Cause, Failure, Observation, Outcome};
 use crate::model::tenant::TargetRef;
 use crate::probe::patience::Patience;
 
+/// A visit that waits for us moves its own due time on as fast as the clock does: looking more often would only add to
+/// what it waits for.
+const SHORTEST_NAP: Duration = Duration::from_millis(5);
+
 /// A target that is to be visited.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
@@ -134,7 +138,7 @@ where
         // one's time hardly moves.
         let overdue_after = pass.pace.overdue_after();
         if !armed && let Some(due) = pass.visits.next_overdue(overdue_after) {
-            alarm.as_mut().reset(due);
+            alarm.as_mut().reset(due.max(Instant::now() + SHORTEST_NAP));
             armed = true;
         }
         tokio::select! {

@@ -152,7 +152,7 @@ mod tests {
         let visit = async {
             patience.begin_wait();
             patience.begin_wait();
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             patience.end_wait();
             tokio::time::sleep(Duration::from_millis(1_900)).await;
         };

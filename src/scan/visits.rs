@@ -88,13 +88,13 @@ impl Visits {
         {
             let ((counted_from, job), (id, patience)) = entry.remove_entry();
             let Some(running) = self.running.get_mut(&id) else { continue };
-            let allowed = patience.allowed().saturating_sub(running.allowed);
-            if allowed.is_zero() {
+            let allowed = patience.allowed();
+            let moved = counted_from + allowed.saturating_sub(running.allowed);
+            if moved + after <= now {
                 overdue.push(job);
             } else {
-                running.allowed += allowed;
-                running.counted_from = counted_from + allowed;
-                self.clock.insert((running.counted_from, job), (id, patience));
+                (running.allowed, running.counted_from) = (allowed, moved);
+                self.clock.insert((moved, job), (id, patience));
             }
         }
         overdue
