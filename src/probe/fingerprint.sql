@@ -1,0 +1,31 @@
+SELECT
+  (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c),
+  d.oid,
+  pg_catalog.current_database(),
+  pg_catalog.pg_is_in_recovery(),
+  CASE WHEN pg_catalog.pg_is_in_recovery() THEN NULL ELSE pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()) END,
+  CASE WHEN pg_catalog.pg_is_in_recovery() THEN (SELECT c.min_recovery_end_timeline FROM pg_catalog.pg_control_recovery() c) END,
+  CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_insert_lsn() END,
+  pg_catalog.pg_postmaster_start_time(),
+  pg_catalog.current_setting('server_version_num'),
+  pg_catalog.inet_server_addr(),
+  pg_catalog.inet_server_port(),
+  pg_catalog.inet_client_port(),
+  (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_get_wal_senders()),
+  (SELECT w.pid IS NOT NULL FROM pg_catalog.pg_stat_get_wal_receiver() w),
+  pg_catalog.obj_description(pg_catalog.to_regnamespace('watertight'), 'pg_namespace'),
+  pg_catalog.current_setting('default_transaction_read_only'),
+  (SELECT pg_catalog.sum(pg_catalog.pg_stat_get_db_numbackends(n.oid)) FROM pg_catalog.pg_database n),
+  pg_catalog.current_setting('max_connections'),
+  pg_catalog.age(d.datfrozenxid),
+  pg_catalog.clock_timestamp(),
+  r.rolsuper OR pg_catalog.pg_has_role(r.oid, 10, 'MEMBER'),
+  r.rolreplication,
+  pg_catalog.pg_has_role(r.oid, 6181, 'MEMBER'),
+  pg_catalog.pg_has_role(r.oid, 6182, 'MEMBER'),
+  pg_catalog.pg_has_role(r.oid, 4569, 'MEMBER') OR pg_catalog.pg_has_role(r.oid, 4570, 'MEMBER'),
+  pg_catalog.pg_has_role(r.oid, 4571, 'MEMBER'),
+  r.rolcreaterole
+FROM pg_catalog.pg_database d
+LEFT JOIN pg_catalog.pg_roles r ON r.rolname OPERATOR(pg_catalog.=) $role
+WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
