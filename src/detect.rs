@@ -7,14 +7,42 @@
 //! - total: a tenant that was not seen is a doubt, not an error;
 //! - the narrowest relation tells a pair: tenants in one database are not told again for the server around it.
 
+pub mod candidates;
+mod classes;
+pub mod coverage;
+mod doubts;
+mod drift;
+mod exposure;
+mod health;
+mod index;
 pub mod lifecycle;
+mod routes;
+mod rows;
+mod servers;
+mod sharing;
+mod stamps;
+mod streams;
+pub mod verdict;
+mod wording;
 
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod notation;
+#[cfg(test)]
+mod single_cases;
+
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use self::doubts::Doubts;
+use self::index::Index;
+use self::servers::Servers;
+use self::streams::Streams;
 use crate::model::change::{Baseline, Change};
-use crate::model::finding::{Claim, Health};
+use crate::model::finding::{Certainty, Claim, Health, Kind, Severity};
 use crate::model::fingerprint::Digest256;
 use crate::model::observation::{Cause, Observation};
 use crate::model::policy::Policy;
@@ -64,4 +92,59 @@ pub struct Judged {
 pub struct Condition {
     pub health: Health,
     pub cause: Option<Cause>,
+}
+
+/// Judges one scan.
+///
+/// A pair of targets that agree in all known facts and that no witness of the case decided is a doubt of both tenants,
+/// so a witness that could not run must not be left out silently: its members then count as not looked at.
+pub fn detect(case: &Case<'_>) -> Detection {
+    let index = Index::new(case);
+    let (servers, mut huddles) = Servers::settle(&index);
+    let streams = Streams::follow(&index, &servers);
+    huddles.extend(streams.huddles.iter().cloned());
+    let mut doubts = Doubts::of(&index, &huddles);
+    let (mut claims, told) = sharing::relate(&index, &servers, &streams, &huddles);
+    claims.extend(stamps::claims(&index, &servers, &streams));
+    claims.extend(rows::claims(&index));
+    claims.extend(exposure::claims(&index));
+    claims.extend(exposure::shared_host(&index, &servers, &told));
+    claims.extend(health::claims(&index));
+    let routes = routes::follow(&index, &servers, &streams);
+    claims.extend(routes.claims);
+    for (tenant, sentence) in routes.doubts {
+        doubts.add(tenant, sentence);
+    }
+    let drift = drift::judge(&index, |target| {
+        !doubts.any(target.tenant) && routes.astray.binary_search(&target).is_err()
+    });
+    claims.extend(drift.claims);
+    claims.retain(|claim| !excepted(case, claim));
+    claims.sort_by(|one, other| order(one).cmp(&order(other)));
+    let tenants = judged(&index, &mut doubts);
+    Detection { claims, tenants, baselines: drift.baselines }
+}
+
+fn excepted(case: &Case<'_>, claim: &Claim) -> bool {
+    case.policy.exceptions.iter().any(|it| it.covers(claim.kind, claim.tenants.iter(), case.now))
+}
+
+/// Worst first; then by kind and members, which no two claims have in common but for their certainty.
+fn order(claim: &Claim) -> (Reverse<Severity>, Kind, &BTreeSet<TenantId>, Reverse<Certainty>) {
+    (Reverse(claim.severity), claim.kind, &claim.tenants, Reverse(claim.certainty))
+}
+
+fn judged(index: &Index<'_>, doubts: &mut Doubts) -> Vec<Judged> {
+    let unknown = Condition { health: Health::Unknown, cause: None };
+    let tenants = (0_u32..).zip(index.case.tenants);
+    tenants
+        .map(|(number, tenant)| {
+            let mut targets = vec![unknown; tenant.targets.len()];
+            for (target, outcome) in index.of_tenant(number) {
+                let condition = health::condition(index, outcome, index.place(*target));
+                targets[target.target as usize] = condition;
+            }
+            Judged { doubts: doubts.take(number), targets }
+        })
+        .collect()
 }

@@ -1,0 +1,126 @@
+//! Each tenant's verdict and health, from what this scan saw and from the findings that still stand.
+//!
+//! Why from findings and not from claims: sharing that was proven last time and could not be looked at now is still
+//! a breach, and an acknowledgement silences it without making it green.
+//!
+//! Invariants:
+//! - `isolated` needs that the tenant was seen, that nothing about it is in doubt, and that no finding says otherwise;
+//! - a tenant of which nothing was asked has no report: it is not part of this scan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::index::Index;
+use super::{Case, Condition, Judged};
+use crate::model::finding::{Finding, Health, State, Verdict};
+use crate::model::observation::{Cause, Outcome};
+use crate::model::report::{TargetReport, TenantReport};
+use crate::model::tenant::{TargetRef, TenantId};
+
+/// Sorted by id. `judged` is the detection's, one for each of the case's tenants.
+pub fn assemble(case: &Case<'_>, judged: &[Judged], findings: &[Finding]) -> Vec<TenantReport> {
+    let index = Index::new(case);
+    let took: BTreeMap<TargetRef, _> =
+        case.observations.iter().map(|it| (it.target, it.took)).collect();
+    let (breached, clouded) = standing(case, findings);
+    let mut reports: Vec<TenantReport> = Vec::new();
+    for visits in index.observed.chunk_by(|one, other| one.0.tenant == other.0.tenant) {
+        let tenant = visits[0].0.tenant;
+        let Some(judged) = judged.get(tenant as usize) else { continue };
+        let id = index.id(tenant).clone();
+        let mut doubts = judged.doubts.clone();
+        doubts.extend(clouded.get(&id).into_iter().flatten().map(|it| (*it).to_owned()));
+        let isolation = if breached.contains(&id) {
+            Verdict::Breached
+        } else if doubts.is_empty() {
+            Verdict::Isolated
+        } else {
+            Verdict::Unverified
+        };
+        if isolation != Verdict::Unverified {
+            doubts.clear();
+        }
+        let targets: Vec<TargetReport> = visits
+            .iter()
+            .map(|(target, outcome)| report(&index, judged, *target, outcome))
+            .collect();
+        let (health, trouble) = worst(&targets);
+        let main = TargetRef { tenant, target: 0 };
+        let tried = visits
+            .iter()
+            .any(|(it, outcome)| *it == main && !matches!(outcome, Outcome::NotTried(_)));
+        let probe = took.get(&main).copied().filter(|_| tried);
+        reports.push(TenantReport {
+            id,
+            health,
+            cause: trouble,
+            isolation,
+            doubts,
+            probe,
+            targets,
+        });
+    }
+    reports.sort_by(|one, other| one.id.cmp(&other.id));
+    reports
+}
+
+/// The tenants under a finding that breaks isolation, and those under one that clouds it, with its sentences.
+/// A finding kept from an earlier scan is excepted like a new one.
+fn standing<'a>(
+    case: &Case<'_>,
+    findings: &'a [Finding],
+) -> (BTreeSet<&'a TenantId>, BTreeMap<&'a TenantId, Vec<&'a str>>) {
+    let mut breached = BTreeSet::new();
+    let mut clouded: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for finding in findings.iter().filter(|it| it.state != State::Resolved) {
+        let claim = &finding.claim;
+        let excepted = case
+            .policy
+            .exceptions
+            .iter()
+            .any(|it| it.covers(claim.kind, claim.tenants.iter(), case.now));
+        if excepted {
+            continue;
+        }
+        if finding.breaches() {
+            breached.extend(&claim.tenants);
+        }
+        if claim.kind.clouds() {
+            for tenant in &claim.tenants {
+                clouded.entry(tenant).or_default().push(&claim.summary);
+            }
+        }
+    }
+    (breached, clouded)
+}
+
+fn report(
+    index: &Index<'_>,
+    judged: &Judged,
+    target: TargetRef,
+    outcome: &Outcome,
+) -> TargetReport {
+    let row = index.row(target);
+    let unknown = Condition { health: Health::Unknown, cause: None };
+    let condition = judged.targets.get(target.target as usize).copied().unwrap_or(unknown);
+    let detail = match outcome {
+        Outcome::Seen(_) => None,
+        Outcome::Failed(failure) => Some(failure.detail.clone()),
+        Outcome::NotTried(reason) => Some(reason.text().into()),
+    };
+    TargetReport {
+        name: row.name.clone(),
+        address: Arc::clone(&row.address),
+        health: condition.health,
+        cause: condition.cause,
+        detail,
+        fingerprint: outcome.sighting().map(|it| Box::new(it.fingerprint.clone())),
+    }
+}
+
+/// The worst of the targets; of equally bad ones the first tells the cause.
+fn worst(targets: &[TargetReport]) -> (Health, Option<Cause>) {
+    let health = targets.iter().map(|it| it.health).max().unwrap_or(Health::Unknown);
+    let cause = targets.iter().find(|it| it.health == health).and_then(|it| it.cause);
+    (health, cause)
+}
