@@ -24,10 +24,13 @@ pub mod table;
 pub mod visible;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use crate::model::report::Report;
 use crate::model::tenant::{Origin, Tenant, TenantId};
+
+/// Bytes that are gathered before they go out: standard output would otherwise be called for every line.
+const BUFFER: usize = 64 * 1024;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +95,7 @@ pub fn write(
     style: Style,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    let out = &mut BufWriter::with_capacity(BUFFER, out);
     match format {
         Format::Table => table::write(report, style, out),
         Format::Json => json::write(report, out),
@@ -99,7 +103,8 @@ pub fn write(
         Format::Junit => junit::write(report, out),
         Format::Markdown => markdown::write(report, out),
         Format::Github => github::write(report, &Origins::of(tenants), out),
-    }
+    }?;
+    out.flush()
 }
 
 /// As `write`, but what a person reads is about connections alone: `ping` proves nothing of isolation.

@@ -64,7 +64,7 @@ fn a_clean_fleet_is_told_in_a_few_lines() {
     let mut out = Vec::new();
     write(Format::Table, &report(tenants, Vec::new()), &[], Style::default(), &mut out).unwrap();
     expect![[r#"
-        ISOLATED    100 tenants, each with a database of its own.
+        ISOLATED    100 tenants, each with a database of its own
 
         100 tenants isolated and healthy: see --verbose.
 
@@ -81,7 +81,7 @@ fn no_format_lets_a_name_move_the_cursor_or_reverse_the_line() {
         for verbose in [false, true] {
             let text = written(format, Style { verbose, ..Style::default() });
             let bad = text.chars().find(|it| (it.is_control() && *it != '\n') || *it == '\u{202e}');
-            // JSON and SARIF are for machines: a format character inside a string is data there.
+            // JSON is for machines, and must carry the text as it was.
             let bad = bad.filter(|it| format != Format::Json || *it != '\u{202e}');
             assert_eq!(bad, None, "{format:?}");
         }
@@ -201,7 +201,9 @@ fn sarif_has_what_code_scanning_needs() {
         assert!(
             fingerprints.insert(result["partialFingerprints"]["watertightFinding/v1"].as_str())
         );
-        for location in result["locations"].as_array().unwrap() {
+        let locations = result["locations"].as_array().unwrap();
+        assert!(!locations.is_empty(), "a result without a place is dropped: {result}");
+        for location in locations {
             assert!(location["physicalLocation"]["artifactLocation"]["uri"].is_string());
         }
     }

@@ -21,7 +21,7 @@ pub const fn severity_colour(severity: Severity) -> Color {
     match severity {
         Severity::Critical | Severity::High => Color::Red,
         Severity::Medium => Color::Yellow,
-        Severity::Low => Color::Green,
+        Severity::Low => Color::Cyan,
     }
 }
 

@@ -4,14 +4,12 @@
 //! full disk or a kill half-way leaves the old file as it was.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// How large a share of the report is gathered before it goes to the disk, in bytes.
-const BUFFER: usize = 64 * 1024;
-
-/// Calls `fill` with a temporary file beside `path`, then puts it in the place of `path`.
+/// Calls `fill` with a temporary file beside `path`, then puts it in the place of `path`. `report::write` gathers its
+/// own output, so the file has no buffer here.
 ///
 /// What is no regular file (`/dev/stdout`, a named pipe) cannot be replaced and is written to as it is.
 ///
@@ -19,9 +17,7 @@ const BUFFER: usize = 64 * 1024;
 /// Those of the file system and of `fill`; the old file then stands untouched.
 pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
-        let mut out = BufWriter::with_capacity(BUFFER, File::options().write(true).open(path)?);
-        fill(&mut out)?;
-        return out.flush();
+        return fill(&mut File::options().write(true).open(path)?);
     }
     let path = behind_links(path);
     let directory = match path.parent() {
@@ -33,11 +29,7 @@ pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>)
         .prefix(".watertight-")
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(directory)?;
-    {
-        let mut out = BufWriter::with_capacity(BUFFER, temporary.as_file_mut());
-        fill(&mut out)?;
-        out.flush()?;
-    }
+    fill(temporary.as_file_mut())?;
     temporary.as_file().sync_all()?;
     temporary.persist(&path).map_err(|error| error.error)?;
     Ok(())
@@ -58,7 +50,7 @@ mod tests {
         let path = directory.path().join("report.json");
         replace(&path, |out| out.write_all(b"old")).unwrap();
         let failed = replace(&path, |out| {
-            out.write_all(&vec![b'x'; 2 * BUFFER])?;
+            out.write_all(&[b'x'; 1024])?;
             Err(io::Error::other("disk full"))
         });
         assert!(failed.is_err());

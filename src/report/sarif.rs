@@ -23,6 +23,8 @@ use crate::model::tenant::{Origin, TenantId};
 
 /// The rule of the one result that tells what was not verified.
 const UNVERIFIED: &str = "unverified";
+/// Where somebody starts who looks for a tenant that no row names, or for the fleet as a whole.
+const CONFIGURATION: &str = "watertight.toml";
 /// GitHub takes 25 000 results of a run, and shows 100 places of each.
 const MOST_RESULTS: usize = 20_000;
 const MOST_PLACES: usize = 100;
@@ -185,12 +187,16 @@ fn placed<'a>(
     tenants: impl Iterator<Item = &'a TenantId>,
     origins: &Origins<'_>,
 ) -> sarif::Result {
-    let places = tenants.take(MOST_PLACES).map(|it| place(it, origins.get(it)));
+    let mut places: Vec<_> =
+        tenants.take(MOST_PLACES).map(|it| place(it.as_str(), origins.get(it))).collect();
+    if places.is_empty() {
+        places.push(place("fleet", None));
+    }
     sarif::Result::builder()
         .rule_id(rule)
         .level(level)
         .message(message(text))
-        .locations(places.collect::<Vec<_>>())
+        .locations(places)
         .build()
 }
 
@@ -198,14 +204,14 @@ fn message(text: &str) -> sarif::Message {
     sarif::Message::builder().text(text).build()
 }
 
-fn place(tenant: &TenantId, origin: Option<&Origin>) -> sarif::Location {
-    let source = origin.map_or("registry", |it| &it.source);
+fn place(tenant: &str, origin: Option<&Origin>) -> sarif::Location {
+    let source = origin.map_or(CONFIGURATION, |it| &it.source);
     let artifact = sarif::ArtifactLocation::builder().uri(uri(source)).build();
     let mut physical = sarif::PhysicalLocation::builder().artifact_location(artifact).build();
     physical.region = origin
         .and_then(|it| it.line)
         .map(|it| sarif::Region::builder().start_line(i64::from(it)).build());
-    let logical = sarif::LogicalLocation::builder().name(tenant.as_str()).kind("tenant").build();
+    let logical = sarif::LogicalLocation::builder().name(tenant).kind("tenant").build();
     sarif::Location::builder().physical_location(physical).logical_locations(vec![logical]).build()
 }
 

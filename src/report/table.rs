@@ -42,25 +42,22 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<(
 fn headline(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let verdict = report.verdict();
     let summary = report.summary();
-    let text = match verdict {
-        Verdict::Breached => format!(
-            "{} of {} are not isolated; {} could not be verified.",
-            summary.breached,
-            counted(summary.tenants, "tenant"),
-            summary.unverified
-        ),
+    let total = counted(summary.tenants, "tenant");
+    let mut text = match verdict {
+        Verdict::Breached => format!("{} of {total} are not isolated", summary.breached),
         Verdict::Unverified if summary.tenants == 0 => {
-            "The registry names no tenant, so nothing was proven.".to_owned()
+            "the registry names no tenant, so nothing was proven".to_owned()
         }
-        Verdict::Unverified => format!(
-            "{} of {} could not be verified; no breach was found among the others.",
-            summary.unverified,
-            counted(summary.tenants, "tenant")
-        ),
-        Verdict::Isolated => {
-            format!("{}, each with a database of its own.", counted(summary.tenants, "tenant"))
-        }
+        Verdict::Unverified => "no breach was found, but not all is proven".to_owned(),
+        Verdict::Isolated => format!("{total}, each with a database of its own"),
     };
+    for (count, what) in
+        [(summary.unverified, "could not be verified"), (summary.unhealthy, "cannot serve")]
+    {
+        if 0 < count {
+            text.push_str(&format!("; {count} {what}"));
+        }
+    }
     block(style, (verdict.label(), verdict_colour(verdict)), &text, out)
 }
 
