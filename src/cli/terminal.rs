@@ -27,7 +27,11 @@ impl Surroundings {
             stdout_is_terminal: stdout().is_terminal(),
             stderr_is_terminal: stderr().is_terminal(),
             no_color: std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty()),
-            width: Table::new().set_content_arrangement(ContentArrangement::Dynamic).width(),
+            // Some terminals that are none, such as a recorded session, say 0.
+            width: Table::new()
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .width()
+                .filter(|it| 0 < *it),
         }
     }
 
