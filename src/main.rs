@@ -1,3 +1,9 @@
-//! (to come)
+//! The binary: hands the command line to the library and its answer to the operating system.
+//!
+//! Why nothing else: whatever is decided here could not be tested.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(watertight::app::run())
+}

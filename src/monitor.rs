@@ -1,1 +1,208 @@
-//! (to come)
+//! One cycle on one screen: scan, second looks, detection, the findings' life, the report.
+//!
+//! Why here and nowhere else: the parts never name each other, so this file is the only place where the order of the
+//! whole can be read, and the only one that changes when a stage is added.
+//!
+//! Invariants: every target that was asked for has exactly one observation; nothing is stored here, the caller
+//! keeps what the cycle returns.
+
+mod asked;
+mod visits;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::detect::lifecycle::{self, Examined};
+use crate::detect::{self, Case, Detection, candidates, verdict};
+use crate::model::change::{Baseline, Change};
+use crate::model::finding::Finding;
+use crate::model::fingerprint::Digest256;
+use crate::model::observation::Observation;
+use crate::model::policy::Policy;
+use crate::model::relation::{StreamLook, Witnessed};
+use crate::model::report::{Report, Trigger};
+use crate::model::tenant::{TargetName, TargetRef, TenantId};
+use crate::probe::revisit::Revisit;
+use crate::probe::witness::{self, WitnessLimits};
+use crate::probe::{Prober, streams};
+use crate::registry::Snapshot;
+use crate::scan::ScanLimits;
+use crate::secret::Secret;
+use crate::store::memory::RefusedSecret;
+
+use asked::Asked;
+use visits::Visits;
+
+/// What earlier scans left, and what people said since.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    pub baselines: Vec<Baseline>,
+    pub changes: Vec<Change>,
+    /// Those that stand, and those that were resolved lately: trouble that returns keeps its id.
+    pub findings: Vec<Finding>,
+    pub answered_before: BTreeSet<TenantId>,
+    pub refused: Vec<RefusedSecret>,
+}
+
+/// Recognises a target's secret without keeping it.
+pub type Recognise = Arc<dyn Fn(&TenantId, &TargetName, &Secret) -> Digest256 + Send + Sync>;
+
+/// What a cycle found, for the store and the reports.
+#[derive(Clone, Debug)]
+pub struct Cycle {
+    pub report: Report,
+    /// Every finding that this cycle judged, those beyond a partial report included.
+    pub findings: Vec<Finding>,
+    /// First sightings and accepted changes.
+    pub baselines: Vec<Baseline>,
+    /// Secrets that were refused in this cycle.
+    pub refused: Vec<RefusedSecret>,
+    /// Targets whose secret was taken.
+    pub accepted: Vec<(TenantId, TargetName)>,
+}
+
+/// Steps of a cycle, for whoever watches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Scan,
+    Witness,
+}
+
+pub struct Monitor {
+    pub prober: Arc<Prober>,
+    pub limits: ScanLimits,
+    pub policy: Policy,
+    /// How long a refused secret is left alone.
+    pub auth_retry: Duration,
+    pub recognise: Recognise,
+}
+
+/// What is asked of one cycle.
+pub struct Ask<'a> {
+    /// `None` for the whole fleet.
+    pub only: Option<&'a BTreeSet<TenantId>>,
+    pub trigger: Trigger,
+    /// Connection and health alone: nobody is compared with anybody.
+    pub ping: bool,
+    pub stop: &'a CancellationToken,
+    /// Called with the stage, the steps that ended and their number.
+    pub progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
+}
+
+impl Monitor {
+    pub async fn cycle(&self, snapshot: &Arc<Snapshot>, memory: &Memory, ask: Ask<'_>) -> Cycle {
+        let started = clock::now();
+        let visits = Visits::new(self, snapshot, &memory.refused, started);
+        let asked = Asked::of(ask.only);
+        let mut observations = visits.make(&asked.first(snapshot), &ask).await;
+        observations.extend(
+            visits.make(&asked.then(snapshot, &memory.baselines, &observations), &ask).await,
+        );
+        observations.sort_by_key(|it| it.target);
+        let (witnessed, looked) = if ask.ping {
+            (Vec::new(), Vec::new())
+        } else {
+            self.second_looks(snapshot, &visits, &observations, started, &ask).await
+        };
+        let credentials = visits::credentials(snapshot);
+        let case = Case {
+            tenants: &snapshot.tenants,
+            observations: &observations,
+            witnessed: &witnessed,
+            streams: &looked,
+            credentials: &credentials,
+            duplicates: &snapshot.duplicates,
+            baselines: &memory.baselines,
+            changes: &memory.changes,
+            answered_before: &memory.answered_before,
+            policy: &self.policy,
+            now: clock::now(),
+        };
+        let detection = detect::detect(&case);
+        let mut cycle = conclude(&case, detection, memory, &asked, &ask);
+        cycle.report.started_at = started;
+        cycle.report.warnings.clone_from(&snapshot.warnings);
+        (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
+        cycle
+    }
+}
+
+impl Monitor {
+    /// Candidates go before the witness, and families of copies are looked at for who streams from whom.
+    async fn second_looks(
+        &self,
+        snapshot: &Snapshot,
+        visits: &Visits<'_>,
+        observations: &[Observation],
+        started: Timestamp,
+        ask: &Ask<'_>,
+    ) -> (Vec<Witnessed>, Vec<StreamLook>) {
+        let suspects = candidates::candidates(&snapshot.tenants, observations, started);
+        let addresses = visits.addresses();
+        let revisit = Revisit::new(&self.prober, snapshot, &addresses, observations);
+        let concurrency = self.limits.concurrency.get();
+        let limits = WitnessLimits { concurrency, per_server: self.limits.per_server.get() };
+        let total = suspects.groups.iter().map(Vec::len).sum();
+        let done = AtomicUsize::new(0);
+        let proven = |members| {
+            let done = done.fetch_add(members, Ordering::Relaxed) + members;
+            (ask.progress)(Stage::Witness, done, total);
+        };
+        let witnessed = witness::prove(&revisit, suspects.groups, limits, ask.stop, proven).await;
+        let (standbys, primaries) = by_recovery(&suspects.families, observations);
+        let looked = streams::look(&revisit, standbys, primaries, concurrency, ask.stop).await;
+        (witnessed, looked)
+    }
+}
+
+/// The findings' life and the verdicts that follow from it. Times and what the visits learnt are the caller's.
+fn conclude(
+    case: &Case<'_>,
+    detection: Detection,
+    memory: &Memory,
+    asked: &Asked<'_>,
+    ask: &Ask<'_>,
+) -> Cycle {
+    let examined = Examined::of(case, &detection);
+    let Detection { claims, tenants: judged, baselines } = detection;
+    let findings =
+        lifecycle::advance(memory.findings.clone(), claims, &examined, case.policy, case.now);
+    let mut tenants = verdict::assemble(case, &judged, &findings);
+    tenants.retain(|it| asked.wants(&it.id));
+    let told = findings
+        .iter()
+        .filter(|it| !asked.is_partial() || it.claim.tenants.iter().any(|id| asked.wants(id)));
+    let finished_at = clock::now();
+    let report = Report {
+        id: format!("{:016x}", finished_at.as_microsecond()).into(),
+        started_at: finished_at,
+        finished_at,
+        trigger: ask.trigger,
+        partial: asked.is_partial(),
+        tenants,
+        findings: told.cloned().collect(),
+        warnings: Vec::new(),
+    };
+    Cycle { report, findings, baselines, refused: Vec::new(), accepted: Vec::new() }
+}
+
+/// The families' members, standbys apart from primaries.
+fn by_recovery(
+    families: &[Vec<TargetRef>],
+    observations: &[Observation],
+) -> (Vec<TargetRef>, Vec<TargetRef>) {
+    let standbys: BTreeSet<TargetRef> = observations
+        .iter()
+        .filter(|it| {
+            it.outcome.sighting().is_some_and(|it| it.fingerprint.in_recovery == Some(true))
+        })
+        .map(|it| it.target)
+        .collect();
+    families.iter().flatten().copied().partition(|it| standbys.contains(it))
+}

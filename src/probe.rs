@@ -17,10 +17,13 @@ pub mod guard;
 pub mod login;
 pub mod patience;
 pub mod progress;
+pub mod revisit;
 pub mod session;
 pub mod statement;
+pub mod streams;
 pub mod tls;
 pub mod wire;
+pub mod witness;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -75,6 +78,11 @@ impl Prober {
             tls: Tls::new(&options.root_files)?,
             permits: Arc::new(Semaphore::new(options.crypto_permits.max(1))),
         })
+    }
+
+    /// For one visit.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Visits a target. `addresses[i]` are those of `access.dsn.hosts[i]`, in the order in which they are tried; a Unix

@@ -28,7 +28,7 @@ use self::merge::SourceRead;
 use self::row::RawRow;
 use self::tenant::Trust;
 use crate::dsn::Dsn;
-use crate::model::tenant::{Duplicate, Tenant, TenantId};
+use crate::model::tenant::{Duplicate, Target, TargetRef, Tenant, TenantId};
 use crate::secret::{Secret, SecretError, SecretRef};
 
 /// For one source. A platform's table of a hundred thousand rows takes about a second.
@@ -84,6 +84,15 @@ pub enum LoginPassword {
 pub struct ProbeLogin {
     pub user: Box<str>,
     pub secret: SecretRef,
+}
+
+impl Snapshot {
+    /// # Panics
+    /// If `target` is of another snapshot: positions are never carried from one to the next.
+    pub fn target(&self, target: TargetRef) -> (&Tenant, &Target, &Access) {
+        let (tenant, way) = (target.tenant as usize, target.target as usize);
+        (&self.tenants[tenant], &self.tenants[tenant].targets[way], &self.access[tenant][way])
+    }
 }
 
 impl Access {

@@ -163,7 +163,7 @@ pub struct ReportArgs {
     after_long_help = "Examples:\n  \
         watertight accept acme --reason 'restore drill' --ticket OPS-12\n  \
         watertight accept acme globex --reason 'move to Stockholm' --until 2h\n\n\
-        Without --until, what the database shows at the next scan is taken as its own. With it, every \
+        Without --until, what the database showed when it was last seen is taken as its own. With it, every \
         change until that time is. Live sharing with another tenant is never accepted by this."
 )]
 pub struct AcceptArgs {
@@ -185,16 +185,13 @@ pub struct AcceptArgs {
 }
 
 #[derive(Clone, Copy, Debug, Args)]
-#[command(after_help = "Examples:\n  watertight demo --once\n  watertight demo --keep\n\n\
+#[command(after_help = "Examples:\n  watertight demo --once\n\n\
     It needs PostgreSQL's server programs on this machine, listens on loopback only, and removes \
     everything when it ends or is interrupted.")]
 pub struct DemoArgs {
     /// Scan once, explain, clean up and end
     #[arg(long)]
     pub once: bool,
-    /// Leave the clusters' files behind for a look
-    #[arg(long)]
-    pub keep: bool,
 }
 
 /// A connection URL in the wrong place is not repeated: see `usage`.

@@ -195,6 +195,13 @@ impl Rounds {
         })
     }
 
+    /// Whether `target` was proven to be one server with any of `others`.
+    pub fn met(&mut self, target: TargetRef, others: &[TargetRef]) -> bool {
+        let Some(place) = self.places.get(&target).copied() else { return false };
+        let mut others = others.iter().filter_map(|it| self.places.get(it).copied());
+        others.any(|it| self.classes.root(it) == self.classes.root(place))
+    }
+
     /// The members for which a further round could settle something: longer, with fresh keys.
     pub fn unsettled(&self) -> Vec<TargetRef> {
         let witnessed = self.finish();

@@ -69,6 +69,15 @@ impl Digest256 {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Of a digest that was made elsewhere, such as a keyed one.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     pub fn parse(hex: &str) -> Option<Self> {
         if hex.len() != 64 || !hex.bytes().all(|it| it.is_ascii_hexdigit()) {
             return None;

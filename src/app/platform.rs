@@ -1,0 +1,205 @@
+//! What every command that looks at the fleet needs: configuration, store, registry and monitor, put together once.
+//!
+//! Why here and not in each command: the order matters. The configuration is judged before the store is created, and
+//! the store is held before anything is read that a second process might change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::Ended;
+use crate::cli::Global;
+use crate::cli::progress::Progress;
+use crate::cli::terminal::Surroundings;
+use crate::clock;
+use crate::config::{Config, NoFile, ProbeSettings};
+use crate::model::policy::Policy;
+use crate::monitor::{Ask, Cycle, Memory, Monitor, Stage};
+use crate::probe::{ProbeOptions, Prober};
+use crate::registry::row::RawRow;
+use crate::registry::{self, KeptRows, RegistryError, Snapshot};
+use crate::report::json;
+use crate::scan::ScanLimits;
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::hold::Hold;
+use crate::store::scans::FinishedScan;
+use crate::store::seal::SealKey;
+use crate::store::url::StoreUrl;
+
+/// How many resolved findings are looked through when trouble returns.
+const RESOLVED: u32 = 1_000;
+
+/// A configured platform with its store open.
+pub(super) struct Platform {
+    pub(super) config: Config,
+    pub(super) store: Arc<Store>,
+    /// While it lives no other process writes. `None` where this one does not.
+    hold: Option<Hold>,
+}
+
+/// Whether a command writes to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    Reads,
+    Writes,
+}
+
+pub(super) fn configuration(global: &Global, no_file: NoFile) -> Result<Config, Ended> {
+    Config::load(global.config.as_deref(), std::env::vars(), no_file)
+        .map_err(|it| Ended::problems(&it))
+}
+
+impl Platform {
+    pub(super) fn open(
+        global: &Global,
+        no_file: NoFile,
+        purpose: Use,
+    ) -> anyhow::Result<Result<Self, Ended>> {
+        match configuration(global, no_file) {
+            Ok(config) => Self::of(config, purpose),
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
+    pub(super) fn of(config: Config, purpose: Use) -> anyhow::Result<Result<Self, Ended>> {
+        let url = match StoreUrl::parse(config.store_url().expose()) {
+            Ok(url) => url,
+            Err(error) => return Ok(Err(Ended::refused(format!("store.url: {error}")))),
+        };
+        let key = match config.secret_key().map(|it| it.read().map(|it| SealKey::parse(&it))) {
+            None => None,
+            Some(Ok(Ok(key))) => Some(key),
+            Some(Ok(Err(error))) => {
+                return Ok(Err(Ended::refused(format!("secrets.key: {error}"))));
+            }
+            Some(Err(error)) => return Ok(Err(Ended::refused(format!("secrets.key: {error}")))),
+        };
+        let store = Store::open(&url, key)?;
+        let hold = match purpose {
+            Use::Reads => None,
+            Use::Writes => match store.hold() {
+                Ok(hold) => Some(hold),
+                Err(error @ StoreError::Held { .. }) => return Ok(Err(Ended::refused(error))),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        Ok(Ok(Self { config, store: Arc::new(store), hold }))
+    }
+
+    /// The registry as its sources tell it now. A command that writes keeps what was read, for the day on which a
+    /// source fails.
+    pub(super) async fn snapshot(&self) -> anyhow::Result<Result<Snapshot, Ended>> {
+        let kept: BTreeMap<String, KeptRows> = self
+            .store
+            .kept_sources::<RawRow>()?
+            .into_iter()
+            .map(|it| {
+                (
+                    it.source.clone(),
+                    KeptRows { source: it.source, rows: it.rows, read_at: it.read_at },
+                )
+            })
+            .collect();
+        let stored = self.store.tenants::<RawRow>()?.into_iter().map(|(_, row)| row).collect();
+        match registry::read(&self.config.registry_options(), &kept, stored).await {
+            Ok((snapshot, keep)) => {
+                for source in keep.iter().filter(|_| self.hold.is_some()) {
+                    self.store.keep_source(&source.source, &source.rows, source.read_at)?;
+                }
+                Ok(Ok(snapshot))
+            }
+            Err(error @ RegistryError::Empty(_)) => Ok(Err(Ended::refused(error))),
+        }
+    }
+
+    pub(super) fn memory(&self) -> anyhow::Result<Memory> {
+        let store = &self.store;
+        let mut findings = store.standing_findings()?;
+        findings.extend(store.resolved_findings(RESOLVED)?);
+        Ok(Memory {
+            baselines: store.baselines()?,
+            changes: store.active_changes(clock::now())?,
+            findings,
+            answered_before: store.answered_before()?,
+            refused: store.refused()?,
+        })
+    }
+
+    pub(super) fn monitor(&self) -> Result<Monitor, Ended> {
+        let store = Arc::clone(&self.store);
+        let recognise = Arc::new(move |tenant: &_, target: &_, secret: &_| {
+            store.secret_digest(tenant, target, secret)
+        });
+        monitor(&self.config.probe_options(), self.config.policy(), recognise)
+    }
+
+    /// Keeps what a cycle found, all in one transaction, and then what it learnt of secrets.
+    pub(super) fn keep(&self, cycle: &Cycle) -> anyhow::Result<()> {
+        let mut published = Vec::new();
+        json::write(&cycle.report, &mut published).context("write the report for the store")?;
+        let report_json =
+            std::str::from_utf8(&published).context("write the report for the store")?;
+        let (report, findings, baselines) = (&cycle.report, &cycle.findings, &cycle.baselines);
+        self.store.finish_scan(&FinishedScan { report, report_json, findings, baselines })?;
+        self.store.clear_refused(&cycle.accepted)?;
+        self.store.put_refused(&cycle.refused)?;
+        Ok(())
+    }
+}
+
+pub(super) fn monitor(
+    settings: &ProbeSettings,
+    policy: Policy,
+    recognise: crate::monitor::Recognise,
+) -> Result<Monitor, Ended> {
+    let options = ProbeOptions {
+        timeout: settings.timeout,
+        root_files: settings.ca_file.clone().into_iter().collect(),
+        crypto_permits: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+    };
+    let prober = Prober::new(&options).map_err(|error| {
+        Ended::refused(format!("probe.ca_file: {:#}", anyhow::Error::new(error)))
+    })?;
+    Ok(Monitor {
+        prober: Arc::new(prober),
+        limits: ScanLimits::new(settings.concurrency, settings.per_server, settings.timeout),
+        policy,
+        auth_retry: settings.auth_retry,
+        recognise,
+    })
+}
+
+/// Runs one cycle with a bar for whoever watches.
+pub(super) async fn watched(
+    monitor: &Monitor,
+    snapshot: &Arc<Snapshot>,
+    memory: &Memory,
+    mut ask: Ask<'_>,
+    global: &Global,
+    here: &Surroundings,
+) -> Cycle {
+    let progress = Progress::new(here.shows_progress(global));
+    let last = std::sync::Mutex::new(None);
+    let told = |stage: Stage, done: usize, total: usize| {
+        // Only this function locks it, and it cannot panic in between.
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *last != Some(stage) {
+            progress.stage(match stage {
+                Stage::Scan => "visiting",
+                Stage::Witness => "proving",
+            });
+            progress.started(total);
+            *last = Some(stage);
+        }
+        progress.advanced(done);
+    };
+    ask.progress = &told;
+    let cycle = monitor.cycle(snapshot, memory, ask).await;
+    progress.finished();
+    cycle
+}
+
+/// For cycles that nobody watches.
+pub(super) const UNWATCHED: &(dyn Fn(Stage, usize, usize) + Sync) = &|_, _, _| ();

@@ -1,0 +1,163 @@
+//! `tenants`: the registry, and the part of it that lives in the store.
+//!
+//! Why only the store's part can be edited here: a tenant that a file or the platform's own database names would come
+//! back with the next read.
+
+use std::collections::BTreeSet;
+
+use super::platform::{Platform, Use};
+use super::{Ended, print};
+use crate::cli::registry::{AddArgs, ImportArgs, RemoveArgs, TenantsCommand};
+use crate::cli::terminal::Surroundings;
+use crate::cli::{Global, listing};
+use crate::config::NoFile;
+use crate::model::tenant::{Origin, TenantId};
+use crate::registry::file;
+use crate::registry::row::{Fault, Field, RawRow, Typing};
+use crate::registry::tenant::{Trust, build};
+use crate::secret::SecretRef;
+
+pub(super) async fn run(
+    global: &Global,
+    command: &TenantsCommand,
+    here: &Surroundings,
+) -> anyhow::Result<Ended> {
+    let purpose = match command {
+        TenantsCommand::List(_) | TenantsCommand::Show(_) => Use::Reads,
+        TenantsCommand::Add(AddArgs { dry_run, .. })
+        | TenantsCommand::Remove(RemoveArgs { dry_run, .. })
+        | TenantsCommand::Import(ImportArgs { dry_run, .. }) => {
+            if *dry_run {
+                Use::Reads
+            } else {
+                Use::Writes
+            }
+        }
+    };
+    let platform = match Platform::open(global, NoFile::Allowed, purpose)? {
+        Ok(platform) => platform,
+        Err(refused) => return Ok(refused),
+    };
+    match command {
+        TenantsCommand::Add(args) => add(&platform, args),
+        TenantsCommand::Remove(args) => remove(&platform, args),
+        TenantsCommand::Import(args) => import(&platform, args).await,
+        TenantsCommand::List(_) | TenantsCommand::Show(_) => {
+            show(&platform, command, global, here).await
+        }
+    }
+}
+
+async fn show(
+    platform: &Platform,
+    command: &TenantsCommand,
+    global: &Global,
+    here: &Surroundings,
+) -> anyhow::Result<Ended> {
+    let snapshot = match platform.snapshot().await? {
+        Ok(snapshot) => snapshot,
+        Err(refused) => return Ok(refused),
+    };
+    for warning in &snapshot.warnings {
+        tracing::warn!("{warning}");
+    }
+    let style = here.style(global);
+    match command {
+        TenantsCommand::Show(args) => match snapshot.tenants.iter().find(|it| it.id == args.tenant)
+        {
+            Some(tenant) => print(|out| listing::tenant(tenant, args.format, style, out))?,
+            None => {
+                return Ok(Ended::refused(format!("no tenant {} in the registry", args.tenant)));
+            }
+        },
+        TenantsCommand::List(args) => {
+            print(|out| listing::tenants(&snapshot.tenants, args.format, style, out))?;
+        }
+        TenantsCommand::Add(_) | TenantsCommand::Remove(_) | TenantsCommand::Import(_) => {}
+    }
+    Ok(Ended::Well)
+}
+
+fn add(platform: &Platform, args: &AddArgs) -> anyhow::Result<Ended> {
+    let mut fields = vec![field("id", args.id.as_str()), field("database_url", args.url.expose())];
+    fields.extend(args.subdomain.as_deref().map(|it| field("subdomain", it)));
+    fields.extend(args.name.as_deref().map(|it| field("name", it)));
+    let password = match args.password() {
+        Some(SecretRef::Environment(name)) => Some(format!("${{{name}}}")),
+        Some(SecretRef::File(path)) => Some(format!("file:{}", path.display())),
+        Some(SecretRef::Inline(_)) | None => None,
+    };
+    fields.extend(password.as_deref().map(|it| field("password", it)));
+    let row = RawRow::read(fields, None, Typing::Strict);
+    put(platform, vec![row], "the command line", args.dry_run)
+}
+
+async fn import(platform: &Platform, args: &ImportArgs) -> anyhow::Result<Ended> {
+    let name = args.file.display().to_string();
+    match file::read(&args.file).await {
+        Ok(rows) => put(platform, rows, &name, args.dry_run),
+        Err(error) => Ok(Ended::refused(format!("{:#}", anyhow::Error::new(error)))),
+    }
+}
+
+/// All of the rows or none: a half-imported registry is worse than the old one.
+fn put(
+    platform: &Platform,
+    rows: Vec<RawRow>,
+    source: &str,
+    dry_run: bool,
+) -> anyhow::Result<Ended> {
+    let mut problems = Vec::new();
+    let mut tenants: Vec<(TenantId, RawRow)> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        let origin = Origin { source: source.into(), line: row.line };
+        let built = build(&row, &origin, Trust::References, None);
+        let id = built.tenant.id.clone();
+        problems.extend(built.faults.iter().map(|it| told(&origin, it)));
+        if !seen.insert(id.clone()) {
+            problems.push(format!("{origin}: tenant {id} stands here twice; keep one row"));
+        }
+        tenants.push((id, row));
+    }
+    if tenants.is_empty() {
+        problems.push(format!("{source}: no tenants; write at least one row"));
+    }
+    if !problems.is_empty() {
+        return Ok(Ended::Refused(problems));
+    }
+    if !dry_run {
+        platform.store.put_tenants(&tenants)?;
+    }
+    let would = if dry_run { "would be " } else { "" };
+    print(|out| writeln!(out, "{} tenants {would}stored", tenants.len()))?;
+    Ok(Ended::Well)
+}
+
+fn remove(platform: &Platform, args: &RemoveArgs) -> anyhow::Result<Ended> {
+    let stored: BTreeSet<TenantId> =
+        platform.store.tenants::<RawRow>()?.into_iter().map(|(id, _)| id).collect();
+    let missing: Vec<String> = args
+        .tenants
+        .iter()
+        .filter(|it| !stored.contains(it))
+        .map(|it| format!("tenant {it} is not in the store; remove it where `watertight tenants show {it}` says"))
+        .collect();
+    if !missing.is_empty() {
+        return Ok(Ended::Refused(missing));
+    }
+    for tenant in args.tenants.iter().filter(|_| !args.dry_run) {
+        platform.store.remove_tenant(tenant)?;
+    }
+    let would = if args.dry_run { "would be " } else { "" };
+    print(|out| writeln!(out, "{} tenants {would}removed", args.tenants.len()))?;
+    Ok(Ended::Well)
+}
+
+fn field(key: &str, value: &str) -> Field {
+    Field { key: key.to_owned(), value: value.into(), line: None }
+}
+
+fn told(origin: &Origin, fault: &Fault) -> String {
+    format!("{origin}: {}: {}; {}", fault.key, fault.message, fault.remedy)
+}

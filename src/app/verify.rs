@@ -1,0 +1,129 @@
+//! `verify` and `ping`: one scan now, a report, an exit code.
+//!
+//! Why the report is written before the store: a full disk must not cost the answer that somebody waits for. What
+//! could not be kept is a fault of ours, and the exit code says so.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::platform::{Platform, UNWATCHED, Use, watched};
+use super::{Ended, print};
+use crate::cli::Global;
+use crate::cli::arguments::{PingArgs, ReportArgs, VerifyArgs};
+use crate::cli::terminal::Surroundings;
+use crate::config::NoFile;
+use crate::model::report::Trigger;
+use crate::model::tenant::TenantId;
+use crate::monitor::Ask;
+use crate::registry::Snapshot;
+use crate::report::judge::{Judgement, exit_code};
+use crate::report::{self, Style, output};
+
+pub(super) async fn verify(
+    global: &Global,
+    args: &VerifyArgs,
+    here: &Surroundings,
+    stop: &CancellationToken,
+) -> anyhow::Result<Ended> {
+    let purpose = if args.dry_run { Use::Reads } else { Use::Writes };
+    let scan = Scan {
+        tenants: &args.tenants,
+        ping: false,
+        report: &args.report,
+        judgement: args.judgement(),
+    };
+    scan.run(global, purpose, here, stop).await
+}
+
+pub(super) async fn ping(
+    global: &Global,
+    args: &PingArgs,
+    here: &Surroundings,
+    stop: &CancellationToken,
+) -> anyhow::Result<Ended> {
+    let scan = Scan {
+        tenants: &args.tenants,
+        ping: true,
+        report: &args.report,
+        judgement: args.judgement(),
+    };
+    scan.run(global, Use::Reads, here, stop).await
+}
+
+struct Scan<'a> {
+    tenants: &'a [TenantId],
+    ping: bool,
+    report: &'a ReportArgs,
+    judgement: Judgement,
+}
+
+impl Scan<'_> {
+    async fn run(
+        &self,
+        global: &Global,
+        purpose: Use,
+        here: &Surroundings,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Ended> {
+        let platform = match Platform::open(global, NoFile::Allowed, purpose)? {
+            Ok(platform) => platform,
+            Err(refused) => return Ok(refused),
+        };
+        let snapshot = match platform.snapshot().await? {
+            Ok(snapshot) => Arc::new(snapshot),
+            Err(refused) => return Ok(refused),
+        };
+        let only: BTreeSet<TenantId> = self.tenants.iter().cloned().collect();
+        if let Some(unknown) = unknown(&snapshot, &only) {
+            return Ok(unknown);
+        }
+        let monitor = match platform.monitor() {
+            Ok(monitor) => monitor,
+            Err(refused) => return Ok(refused),
+        };
+        let ask = Ask {
+            only: (!only.is_empty()).then_some(&only),
+            trigger: Trigger::Cli,
+            ping: self.ping,
+            stop,
+            progress: UNWATCHED,
+        };
+        let cycle = watched(&monitor, &snapshot, &platform.memory()?, ask, global, here).await;
+        let write = if self.ping { report::write_ping } else { report::write };
+        deliver(self.report, here.style(global), |style, out| {
+            write(self.report.format, &cycle.report, &snapshot.tenants, style, out)
+        })?;
+        if purpose == Use::Writes {
+            platform.keep(&cycle)?;
+        }
+        Ok(Ended::Judged(exit_code(&cycle.report, &self.judgement)))
+    }
+}
+
+/// Asking about a tenant that nobody knows must not end green.
+fn unknown(snapshot: &Snapshot, only: &BTreeSet<TenantId>) -> Option<Ended> {
+    let known: BTreeSet<&TenantId> = snapshot.tenants.iter().map(|it| &it.id).collect();
+    let missing: Vec<String> = only
+        .iter()
+        .filter(|it| !known.contains(it))
+        .map(|it| format!("no tenant {it} in the registry: see `watertight tenants list`"))
+        .collect();
+    (!missing.is_empty()).then_some(Ended::Refused(missing))
+}
+
+/// To the file that was asked for, or to standard output.
+pub(super) fn deliver(
+    args: &ReportArgs,
+    style: Style,
+    write: impl FnOnce(Style, &mut dyn Write) -> io::Result<()>,
+) -> anyhow::Result<()> {
+    match &args.output {
+        None => print(|out| write(style, out)),
+        Some(path) => output::replace(path, |out| write(Style::default(), out))
+            .with_context(|| format!("write the report to {}", path.display())),
+    }
+}

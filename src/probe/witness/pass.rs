@@ -1,0 +1,188 @@
+//! One pass: holders take their locks together, the others come by and look while the locks are held.
+//!
+//! Why the holders' sessions are all open before any lock is taken: the locks are then taken within a moment of each
+//! other, so short waits suffice, and no lock is held while somebody else is still shaking hands.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+use futures_util::{StreamExt, stream};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::detect::coverage::{Answer, Rounds, SeenKey};
+use crate::model::observation::Cause;
+use crate::model::relation::Doubt;
+use crate::model::tenant::TargetRef;
+use crate::probe::revisit::{Revisit, ServerKey};
+use crate::probe::session::Session;
+
+use super::statement::{self, Question};
+
+/// The longest that a lock is held. Long enough for some hundred readers, short enough for the tightest
+/// `idle_in_transaction_session_timeout` and pooler limits in the field.
+const LONGEST_HOLD: Duration = Duration::from_millis(1_500);
+
+pub(super) struct Plan<'a> {
+    pub(super) holders: &'a [TargetRef],
+    pub(super) readers: Vec<TargetRef>,
+    /// Readers at once, over all servers.
+    pub(super) lanes: usize,
+    /// On either side of a holder's own look.
+    pub(super) wait: Duration,
+    pub(super) per_server: usize,
+}
+
+type Testified = Result<Answer, (TargetRef, Doubt)>;
+
+/// Returns the readers whose turn did not come while the locks were held.
+pub(super) async fn run(
+    revisit: &Revisit<'_>,
+    plan: Plan<'_>,
+    rounds: &mut Rounds,
+) -> Vec<TargetRef> {
+    let opened =
+        join_all(plan.holders.iter().map(|it| async { (*it, revisit.open(*it).await) })).await;
+    let mut holding = Vec::new();
+    let mut heard: Vec<Testified> = Vec::new();
+    for (target, session) in opened {
+        match session {
+            Ok(session) => holding.push((target, session)),
+            Err(failure) => heard.push(Err((target, Doubt::VisitFailed(failure.cause)))),
+        }
+    }
+    let keys: Vec<i64> = holding.iter().map(|_| rand::random()).collect();
+    let after = hold(revisit, &plan);
+    let held_until = Instant::now() + plan.wait + after;
+    let holders = join_all(holding.into_iter().zip(&keys).map(|((target, session), own)| {
+        let question = Question { target, own: *own, before: plan.wait, after };
+        ask(revisit, session, question, keys.clone())
+    }));
+    let readers = come_by(revisit, &plan, &keys, held_until);
+    let (held, (read, missed)) = join(holders, readers).await;
+    heard.extend(held);
+    heard.extend(read);
+    rounds.add(&heard);
+    missed
+}
+
+/// How long the holders hold on after their own look: as long as the readers will need, as far as may be.
+fn hold(revisit: &Revisit<'_>, plan: &Plan<'_>) -> Duration {
+    let turns = u32::try_from(plan.readers.len().div_ceil(plan.lanes.clamp(1, plan.per_server)))
+        .unwrap_or(u32::MAX);
+    let needed = revisit.typical_visit().saturating_mul(turns).saturating_mul(2);
+    let longest = LONGEST_HOLD.saturating_sub(plan.wait).max(plan.wait);
+    if plan.readers.is_empty() { plan.wait } else { (needed + 2 * plan.wait).min(longest) }
+}
+
+async fn come_by(
+    revisit: &Revisit<'_>,
+    plan: &Plan<'_>,
+    keys: &[i64],
+    held_until: Instant,
+) -> (Vec<Testified>, Vec<TargetRef>) {
+    if plan.readers.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let room = room(revisit, plan);
+    let room = &room;
+    sleep(plan.wait).await;
+    let turns = stream::iter(plan.readers.iter().copied())
+        .map(|target| async move {
+            let place = revisit.place(target);
+            let seat = match room.get(&place) {
+                Some(seats) => {
+                    timeout_at(held_until, seats.acquire()).await.ok().and_then(Result::ok)
+                }
+                None => None,
+            };
+            if seat.is_none() || held_until <= Instant::now() + plan.wait {
+                return Err(target);
+            }
+            Ok(read(revisit, target, keys).await)
+        })
+        .buffer_unordered(plan.lanes.max(1))
+        .collect::<Vec<_>>()
+        .await;
+    let mut read = Vec::new();
+    let mut missed = Vec::new();
+    for turn in turns {
+        match turn {
+            Ok(testified) => read.push(testified),
+            Err(target) => missed.push(target),
+        }
+    }
+    missed.sort_unstable();
+    (read, missed)
+}
+
+/// What the holders leave free at each server.
+fn room(revisit: &Revisit<'_>, plan: &Plan<'_>) -> BTreeMap<ServerKey, Semaphore> {
+    let held = revisit.places(plan.holders.iter().copied());
+    let free =
+        |place: &ServerKey| plan.per_server.saturating_sub(held.get(place).map_or(0, Vec::len));
+    revisit
+        .places(plan.readers.iter().copied())
+        .into_keys()
+        .map(|place| {
+            let free = free(&place);
+            (place, Semaphore::new(free))
+        })
+        .collect()
+}
+
+async fn read(revisit: &Revisit<'_>, target: TargetRef, keys: &[i64]) -> Testified {
+    let session = revisit
+        .open(target)
+        .await
+        .map_err(|failure| (target, Doubt::VisitFailed(failure.cause)))?;
+    let own = rand::random();
+    let looked_for = keys.iter().copied().chain([own]).collect();
+    let question = Question { target, own, before: Duration::ZERO, after: Duration::ZERO };
+    ask(revisit, session, question, looked_for).await
+}
+
+async fn ask(
+    revisit: &Revisit<'_>,
+    mut session: Session,
+    question: Question,
+    looked_for: Vec<i64>,
+) -> Testified {
+    let target = question.target;
+    let limit = question.before + question.after + revisit.timeout();
+    let sent = revisit.elapsed();
+    let answered = session.ask(&question.sql(&looked_for), limit).await;
+    let returned = revisit.elapsed();
+    session.close().await;
+    let rows = answered.map_err(|failure| (target, doubt_of(failure.cause)))?;
+    // No row, or a null for a key that was taken already: neither tells anything.
+    let told = statement::read(&rows).ok_or((target, Doubt::ControlMissing))?;
+    if revisit.started_at(target).is_some_and(|it| told.started.is_some_and(|now| now != it)) {
+        return Err((target, Doubt::ServerChanged));
+    }
+    Ok(Answer {
+        reader: target,
+        key: question.own,
+        sent,
+        returned,
+        delay: i64::try_from(question.before.as_micros()).unwrap_or(i64::MAX),
+        locked: told.taken,
+        read: told.looked,
+        released: told.released,
+        seen: told.seen.unwrap_or_default().iter().filter_map(seen).collect(),
+        pid: told.pid,
+        started_at: told.started,
+        in_recovery: told.recovery,
+        database_oid: None,
+        system_identifier: None,
+    })
+}
+
+fn seen((key, database, pid): &(String, String, i32)) -> Option<SeenKey> {
+    Some(SeenKey { key: key.parse().ok()?, database_oid: database.parse().ok()?, pid: *pid })
+}
+
+fn doubt_of(cause: Cause) -> Doubt {
+    if cause == Cause::AccessDenied { Doubt::Denied } else { Doubt::VisitFailed(cause) }
+}
