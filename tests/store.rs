@@ -11,22 +11,24 @@ mod crash;
 mod example;
 #[path = "store/file.rs"]
 mod file;
+#[path = "store/findings.rs"]
+mod findings;
 #[path = "store/suite.rs"]
 mod suite;
 
 macro_rules! conformance {
-    ($($name:ident,)+) => {
-        mod sqlite {
+    ($sqlite:ident runs $suite:ident: $($name:ident,)+) => {
+        mod $sqlite {
             $(#[test]
             fn $name() {
                 let directory = tempfile::tempdir().unwrap();
-                super::suite::$name(&super::example::open(directory.path()));
+                super::$suite::$name(&super::example::open(directory.path()));
             })+
         }
     };
 }
 
-conformance! {
+conformance! { sqlite runs suite:
     a_new_store_knows_nothing,
     a_tenant_is_kept_replaced_and_removed,
     ten_thousand_tenants_are_kept_in_the_order_of_their_ids,
@@ -41,18 +43,22 @@ conformance! {
     history_is_bounded,
     who_was_not_visited_keeps_its_last_answer,
     an_identity_keeps_its_time_until_it_changes,
-    a_finding_that_a_scan_does_not_name_stays,
-    a_resolved_finding_stands_no_more_and_is_forgotten_in_time,
-    the_oldest_of_too_many_resolved_findings_are_forgotten,
-    an_acknowledgement_silences_an_open_finding,
-    a_pending_finding_stays_pending_when_acknowledged,
-    what_does_not_stand_cannot_be_acknowledged,
-    an_acknowledgement_given_during_a_scan_outlives_it,
-    an_acknowledgement_that_the_scan_knew_is_the_scans_to_end,
-    a_finding_resolved_during_its_acknowledgement_is_resolved,
     changes_are_listed_until_they_end,
     baselines_are_replaced_by_target,
     refused_secrets_are_remembered_by_target_and_cleared,
     old_refusals_are_forgotten,
     a_secrets_digest_is_its_targets_own,
+}
+
+conformance! { sqlite_findings runs findings:
+    a_finding_that_a_scan_does_not_name_stays,
+    a_resolved_finding_stands_no_more_and_is_forgotten_in_time,
+    the_oldest_of_too_many_resolved_findings_are_forgotten,
+    an_acknowledgement_silences_an_open_finding,
+    a_pending_finding_can_be_silenced_too,
+    what_does_not_stand_cannot_be_acknowledged,
+    an_acknowledgement_given_during_a_scan_outlives_it,
+    an_acknowledgement_given_during_a_scan_covers_no_more_than_was_seen,
+    an_acknowledgement_that_the_scan_knew_is_the_scans_to_end,
+    a_finding_resolved_during_its_acknowledgement_is_resolved,
 }

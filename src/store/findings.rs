@@ -3,6 +3,8 @@
 //! Why a person's word wins over a running scan: the scan read the findings at its beginning, so an acknowledgement
 //! given since is news to it. It is kept, and the next scan weighs it.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -54,15 +56,13 @@ impl Store {
     ) -> Result<Option<Finding>, StoreError> {
         self.write("acknowledge a finding", |transaction| {
             let mut acknowledge = transaction.prepare_cached(
-                "UPDATE findings SET acknowledgement = ?2, acknowledged_at = ?3,
-                     state = iif(state = ?4, ?5, state)
-                 WHERE id = ?1 AND state <> ?6",
+                "UPDATE findings SET acknowledgement = ?2, acknowledged_at = ?3, state = ?4
+                 WHERE id = ?1 AND state <> ?5",
             )?;
             let changed = acknowledge.execute(params![
                 id.to_string(),
                 acknowledgement_text(acknowledgement)?,
                 rows::micros(now),
-                State::Open.label(),
                 State::Acknowledged.label(),
                 State::Resolved.label(),
             ])?;
@@ -71,46 +71,60 @@ impl Store {
     }
 }
 
-/// `begun` is the start of the scan that says so: an acknowledgement given since then stays, and opens no message.
+/// `begun` is the start of the scan that says so: what a person has said since then is news to it.
 pub(super) fn put(
     transaction: &Transaction<'_>,
     findings: &[Finding],
     begun: Timestamp,
     now: Timestamp,
 ) -> Result<(), Fault> {
+    let said = said_since(transaction, begun)?;
     let mut put = transaction.prepare_cached(
-        "INSERT INTO findings (id, kind, state, last_seen, body, acknowledgement, acknowledged_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?6 IS NULL, NULL, ?7))
+        "INSERT INTO findings (id, kind, state, last_seen, body, acknowledgement)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (id) DO UPDATE SET
              kind = excluded.kind,
+             state = excluded.state,
              last_seen = excluded.last_seen,
              body = excluded.body,
-             state = iif(acknowledged_at >= ?8 AND excluded.state = ?9, ?10, excluded.state),
-             acknowledgement = CASE
-                 WHEN acknowledged_at >= ?8 AND excluded.state <> ?11 THEN acknowledgement
-                 ELSE excluded.acknowledgement END,
-             acknowledged_at = CASE
-                 WHEN acknowledged_at >= ?8 AND excluded.state <> ?11 THEN acknowledged_at
-                 WHEN excluded.acknowledgement IS acknowledgement THEN acknowledged_at
-                 ELSE excluded.acknowledged_at END",
+             acknowledgement = excluded.acknowledgement,
+             acknowledged_at = NULL",
     )?;
     for finding in findings {
+        let (state, acknowledgement) = match said.get(&finding.id) {
+            Some(seen) if still_covers(seen, finding) => {
+                (State::Acknowledged, seen.acknowledgement.as_ref())
+            }
+            _ => (finding.state, finding.acknowledgement.as_ref()),
+        };
         put.execute(params![
             finding.id.to_string(),
             finding.claim.kind.label(),
-            finding.state.label(),
+            state.label(),
             rows::micros(finding.last_seen),
             finding_text(finding)?,
-            finding.acknowledgement.as_ref().map(acknowledgement_text).transpose()?,
-            // Just before the scan began: what the scan itself says is older than what is said while it runs.
-            rows::micros(begun) - 1,
-            rows::micros(begun),
-            State::Open.label(),
-            State::Acknowledged.label(),
-            State::Resolved.label(),
+            acknowledgement.map(acknowledgement_text).transpose()?,
         ])?;
     }
     prune(transaction, now)
+}
+
+/// The findings as people saw them when they acknowledged them.
+fn said_since(
+    transaction: &Transaction<'_>,
+    begun: Timestamp,
+) -> Result<BTreeMap<FindingId, Finding>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM findings WHERE acknowledged_at >= ?1");
+    let mut since = transaction.prepare_cached(&sql)?;
+    let findings = collect(since.query([rows::micros(begun)])?)?;
+    Ok(findings.into_iter().map(|it| (it.id, it)).collect())
+}
+
+/// A person's word covers what the person saw: neither a member that joined since nor a worse severity.
+fn still_covers(seen: &Finding, now: &Finding) -> bool {
+    now.state != State::Resolved
+        && now.claim.severity <= seen.claim.severity
+        && now.claim.tenants.is_subset(&seen.claim.tenants)
 }
 
 fn prune(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {

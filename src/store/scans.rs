@@ -275,6 +275,20 @@ fn prune(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
              AND number <> coalesce((SELECT max(number) FROM scans WHERE NOT partial), 0)",
         )?
         .execute([SCANS_AT_MOST])?;
+    prune_reports(transaction, REPORTS_AT_MOST, REPORT_BYTES_AT_MOST)?;
+    let oldest = now.saturating_sub(OUTCOMES_KEPT).unwrap_or(Timestamp::MIN);
+    transaction
+        .prepare_cached("DELETE FROM outcomes WHERE scanned_at < ?1")?
+        .execute([rows::micros(oldest)])?;
+    Ok(())
+}
+
+/// The latest, and the latest on the whole fleet, stay whatever their size.
+fn prune_reports(
+    transaction: &Transaction<'_>,
+    at_most: u32,
+    bytes_at_most: i64,
+) -> Result<(), Fault> {
     transaction
         .prepare_cached(
             "DELETE FROM reports WHERE number IN (
@@ -287,10 +301,50 @@ fn prune(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
              AND number <> coalesce((SELECT max(number) FROM scans WHERE NOT partial), 0)
              AND number <> (SELECT max(number) FROM scans)",
         )?
-        .execute(params![REPORTS_AT_MOST, REPORT_BYTES_AT_MOST])?;
-    let oldest = now.saturating_sub(OUTCOMES_KEPT).unwrap_or(Timestamp::MIN);
-    transaction
-        .prepare_cached("DELETE FROM outcomes WHERE scanned_at < ?1")?
-        .execute([rows::micros(oldest)])?;
+        .execute(params![at_most, bytes_at_most])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each report as `full:<bytes>` or `partial:<bytes>`, numbered from 1.
+    #[track_caller]
+    fn check(reports: &str, at_most: u32, bytes_at_most: i64, expected: &[i64]) {
+        let directory = tempfile::tempdir().unwrap();
+        let url = crate::store::url::StoreUrl::Sqlite(directory.path().join("w.db"));
+        let store = Store::open(&url, None).unwrap();
+        let kept = store.write("prune", |transaction| {
+            for (number, report) in (1..).zip(reports.split(' ')) {
+                let (kind, bytes) = report.split_once(':').unwrap();
+                transaction.execute(
+                    "INSERT INTO scans VALUES (?1, ?1, 0, 0, 'cli', ?2, 'isolated', '{}')",
+                    params![number, kind == "partial"],
+                )?;
+                let row = params![number, bytes.parse::<i64>().unwrap()];
+                transaction.execute("INSERT INTO reports VALUES (?1, ?2, '')", row)?;
+            }
+            prune_reports(transaction, at_most, bytes_at_most)?;
+            let mut left = transaction.prepare("SELECT number FROM reports ORDER BY number")?;
+            Ok(left.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?)
+        });
+        assert_eq!(kept.unwrap(), expected, "{reports}");
+    }
+
+    #[test]
+    fn reports_make_room_by_number_and_by_size() {
+        check("full:1 full:1 full:1", 3, 3, &[1, 2, 3]);
+        check("full:1 full:1 full:1", 2, 3, &[2, 3]);
+        check("full:1 full:1 full:1", 3, 2, &[2, 3]);
+        check("full:1 full:9 full:1", 3, 5, &[3]);
+        check("full:1 full:1 full:9", 3, 5, &[3]);
+    }
+
+    #[test]
+    fn the_latest_on_the_whole_fleet_stays_and_so_does_the_latest() {
+        check("full:9 partial:1 partial:1", 1, 5, &[1, 3]);
+        check("full:9 partial:9 partial:9", 3, 5, &[1, 3]);
+        check("partial:1 partial:1", 1, 5, &[2]);
+    }
 }
