@@ -32,7 +32,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     #[error(
-        "{operation}: {} cannot be written: this user must own it and its directory, which holds two more files beside it",
+        "{operation}: {} cannot be written: this user must own it and may write to its directory, where SQLite keeps two more files",
         path.display()
     )]
     NotWritable {
