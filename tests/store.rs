@@ -17,18 +17,16 @@ mod findings;
 mod suite;
 
 macro_rules! conformance {
-    ($sqlite:ident runs $suite:ident: $($name:ident,)+) => {
-        mod $sqlite {
-            $(#[test]
-            fn $name() {
-                let directory = tempfile::tempdir().unwrap();
-                super::$suite::$name(&super::example::open(directory.path()));
-            })+
-        }
+    ($suite:ident: $($name:ident,)+) => {
+        $(#[test]
+        fn $name() {
+            let directory = tempfile::tempdir().unwrap();
+            $suite::$name(&example::open(directory.path()));
+        })+
     };
 }
 
-conformance! { sqlite runs suite:
+conformance! { suite:
     a_new_store_knows_nothing,
     a_tenant_is_kept_replaced_and_removed,
     ten_thousand_tenants_are_kept_in_the_order_of_their_ids,
@@ -50,7 +48,7 @@ conformance! { sqlite runs suite:
     a_secrets_digest_is_its_targets_own,
 }
 
-conformance! { sqlite_findings runs findings:
+conformance! { findings:
     a_finding_that_a_scan_does_not_name_stays,
     a_resolved_finding_stands_no_more_and_is_forgotten_in_time,
     the_oldest_of_too_many_resolved_findings_are_forgotten,

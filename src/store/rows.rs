@@ -9,7 +9,7 @@
 
 pub(super) mod finding;
 #[cfg(test)]
-mod round_trips;
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

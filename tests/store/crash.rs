@@ -13,7 +13,7 @@ use watertight::model::finding::State;
 use watertight::store::Store;
 use watertight::store::scans::FinishedScan;
 
-use crate::example::{baseline, finding, fingerprint, id, identity, open, report, tenant};
+use super::example::{baseline, finding, fingerprint, id, identity, open, report, tenant};
 
 const ROUNDS: u32 = 40;
 

@@ -14,7 +14,7 @@ use watertight::store::error::StoreError;
 use watertight::store::memory::RefusedSecret;
 use watertight::store::seal::SealKey;
 
-use crate::example::{at, finding, finish, id, open, report, url};
+use super::example::{at, finding, finish, id, open, report, url};
 
 fn key(digit: &str) -> SealKey {
     SealKey::parse(&Secret::new(digit.repeat(64))).unwrap()

@@ -4,7 +4,7 @@
 use watertight::model::finding::{Acknowledgement, Finding, State};
 use watertight::store::Store;
 
-use crate::example::{at, days, finding, finish, report};
+use super::example::{at, days, finding, finish, report};
 
 pub(crate) fn a_finding_that_a_scan_does_not_name_stays(store: &Store) {
     let (acme, globex) =

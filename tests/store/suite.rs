@@ -12,7 +12,7 @@ use watertight::store::memory::RefusedSecret;
 use watertight::store::scans::{FinishedScan, ScanRecord};
 use watertight::store::tenants::Kept;
 
-use crate::example::{
+use super::example::{
     at, baseline, days, finding, fingerprint, finish, id, identity, report, tenant,
 };
 
