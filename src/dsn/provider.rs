@@ -309,7 +309,7 @@ fn render(name: &str) -> Option<Place> {
     let (id, region) = name.strip_suffix("-postgres.render.com")?.split_once('.')?;
     let hash = id.strip_prefix("dpg-")?;
     let hash = match hash.rsplit_once('-') {
-        Some((hash, letter)) if letter.len() == 1 => hash,
+        Some((hash, letter)) if letter.len() == 1 && is_word(letter, char::is_lowercase) => hash,
         _ => hash,
     };
     (is_word(hash, is_lower) && is_word(region, char::is_lowercase)).then(|| Place {

@@ -52,6 +52,12 @@ pub fn merge(reads: Vec<SourceRead>, login: Option<&ProbeLogin>) -> Merged {
     let mut entries = Vec::new();
     let mut keep = Vec::new();
     let mut failed = Vec::new();
+    // A tenant that moved to another source is not lost.
+    let there: BTreeSet<String> = reads
+        .iter()
+        .flat_map(|it| it.outcome.iter().flatten())
+        .filter_map(|it| normalise(&it.id))
+        .collect();
     for read in reads {
         let enter = |row: &RawRow, stale| {
             let origin = Origin { source: read.source.clone(), line: row.line };
@@ -61,7 +67,7 @@ pub fn merge(reads: Vec<SourceRead>, login: Option<&ProbeLogin>) -> Merged {
         match read.outcome {
             Ok(mut rows) => {
                 entries.extend(rows.iter().map(|row| enter(row, false)));
-                let lost = lost(&rows, kept);
+                let lost = lost(kept, &there);
                 let Some((_, max_shrink)) = read.kept else { continue };
                 if !lost.is_empty() && exceeds(lost.len(), kept.len(), max_shrink) {
                     warnings.push(shrunk(&read.source, lost.len(), kept.len(), max_shrink));
@@ -72,21 +78,23 @@ pub fn merge(reads: Vec<SourceRead>, login: Option<&ProbeLogin>) -> Merged {
                 keep.push((read.source, rows));
             }
             Err(reason) => {
-                let rows = kept.len();
+                if kept.is_empty() {
+                    failed.push((read.source, reason));
+                    continue;
+                }
                 warnings.push(format!(
-                    "{}: the source could not be read, so its {rows} rows of an earlier read are stale: {reason}",
-                    read.source
+                    "{}: the source could not be read, so its {} rows of an earlier read are stale: {reason}",
+                    read.source,
+                    kept.len()
                 ));
                 entries.extend(kept.iter().map(|row| enter(row, true)));
-                if kept.is_empty() {
-                    failed.push((read.source.clone(), reason));
-                }
             }
         }
     }
     let empty = entries.is_empty();
     // Of a source that never was read, nobody knows the tenants: one stands for them, and is never green.
     for (source, reason) in failed {
+        let reason = format!("the source could not be read, and never was: {reason}");
         let fault = Fault::new("", reason, "make the source readable");
         let row = RawRow::unreadable(None, fault);
         let origin = Origin { source, line: None };
@@ -98,10 +106,10 @@ pub fn merge(reads: Vec<SourceRead>, login: Option<&ProbeLogin>) -> Merged {
     Merged { snapshot, keep, empty }
 }
 
-/// Rows kept that are no longer there.
-fn lost<'a>(rows: &[RawRow], kept: &'a [RawRow]) -> Vec<&'a RawRow> {
-    let there: BTreeSet<Option<String>> = rows.iter().map(|it| normalise(&it.id)).collect();
-    kept.iter().filter(|it| !it.id.is_empty() && !there.contains(&normalise(&it.id))).collect()
+/// Rows kept whose tenants are nowhere any more.
+fn lost<'a>(kept: &'a [RawRow], there: &BTreeSet<String>) -> Vec<&'a RawRow> {
+    let gone = |row: &&RawRow| normalise(&row.id).is_some_and(|id| !there.contains(&id));
+    kept.iter().filter(gone).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a fleet has far fewer than 2^52 rows")]

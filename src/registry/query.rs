@@ -8,6 +8,7 @@
 //! - the connection is proven to lead to the server that the URL names: whoever could pose as the registry would choose
 //!   whom our credentials are sent to.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,9 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::file::{MOST_ROWS, from_object};
-use super::row::{Fault, RawRow};
+use super::row::{Fault, KEYS, RawRow};
 use crate::dsn::{ChannelBinding, Dsn, HostName, SessionAttrs, TlsMode};
+use crate::model::tenant::normalise;
 
 /// Of all rows together, in bytes.
 const LARGEST: usize = 256 * 1024 * 1024;
@@ -47,8 +49,9 @@ pub enum QueryError {
     Tls(#[source] rustls::Error),
     #[error("connect to the platform's database")]
     Connect(#[source] tokio_postgres::Error),
-    #[error("run the query on the platform's database")]
-    Query(#[source] tokio_postgres::Error),
+    /// Without its source, because a server's message may quote a row.
+    #[error("run the query on the platform's database: {0}")]
+    Query(String),
     #[error("the query gives more than {MOST_ROWS} rows or {LARGEST} bytes")]
     TooLarge,
     #[error("end the connection to the platform's database")]
@@ -82,7 +85,7 @@ async fn drive(
         biased;
         rows = &mut reading => rows,
         ended = &mut connection => match ended {
-            Err(error) => Err(QueryError::Query(error)),
+            Err(error) => Err(failed(error)),
             // The server closed in good order: what it had sent is still to be read.
             Ok(()) => tokio::time::timeout(CONNECT, reading).await.map_err(|_| QueryError::Ended)?,
         },
@@ -91,36 +94,58 @@ async fn drive(
 
 async fn rows(mut client: Client, query: &str) -> Result<Vec<RawRow>, QueryError> {
     let transaction = client.build_transaction().read_only(true).start().await;
-    let transaction = transaction.map_err(QueryError::Query)?;
-    transaction
-        .batch_execute("set local statement_timeout = '25s'")
-        .await
-        .map_err(QueryError::Query)?;
+    let transaction = transaction.map_err(failed)?;
+    transaction.batch_execute("set local statement_timeout = '25s'").await.map_err(failed)?;
     let query = query.trim().trim_end_matches(';');
     // The line end closes a comment that the query may end with.
     let statement = format!(
         "select pg_catalog.row_to_json(watertight_row)::text from (\n{query}\n) as watertight_row limit {}",
         MOST_ROWS + 1
     );
-    let none: [&(dyn tokio_postgres::types::ToSql + Sync); 0] = [];
-    let stream = transaction.query_raw(&statement, none).await.map_err(QueryError::Query)?;
+    // Not prepared: a pooler in transaction mode may not know prepared statements.
+    let none: [(&str, tokio_postgres::types::Type); 0] = [];
+    let stream = transaction.query_typed_raw(&statement, none).await.map_err(failed)?;
     tokio::pin!(stream);
     let (mut rows, mut size) = (Vec::new(), 0_usize);
-    while let Some(row) = stream.try_next().await.map_err(QueryError::Query)? {
-        let text: &str = row.try_get(0).map_err(QueryError::Query)?;
+    let mut columns = BTreeSet::new();
+    while let Some(row) = stream.try_next().await.map_err(failed)? {
+        let text: &str = row.try_get(0).map_err(failed)?;
         size = size.saturating_add(text.len());
         if MOST_ROWS <= rows.len() || LARGEST < size {
             return Err(QueryError::TooLarge);
         }
-        rows.push(match serde_json::from_str(text) {
+        let number = u32::try_from(rows.len() + 1).ok();
+        let mut row = match serde_json::from_str(text) {
             Ok(Value::Object(members)) => from_object(members, None),
             Ok(_) | Err(_) => RawRow::unreadable(
-                u32::try_from(rows.len() + 1).ok(),
+                None,
                 Fault::new("", "the row is no JSON object", "name the query's columns"),
             ),
+        };
+        // A column that no row has is told once, not for each of ten thousand rows.
+        row.faults.retain(|it| {
+            let known = it.key.is_empty() || it.key.contains('.') || KEYS.contains(&&*it.key);
+            known || columns.insert(it.key.clone())
         });
+        row.line = number.filter(|_| normalise(&row.id).is_none());
+        rows.push(row);
     }
     Ok(rows)
+}
+
+/// The message where it speaks of the statement or the login; else only the code.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn failed(error: tokio_postgres::Error) -> QueryError {
+    let Some(server) = error.as_db_error() else {
+        return QueryError::Query("the connection failed".to_owned());
+    };
+    let code = server.code().code();
+    let harmless = ["25", "28", "3D", "42", "57"].iter().any(|it| code.starts_with(it));
+    QueryError::Query(if harmless {
+        format!("{} ({code})", server.message())
+    } else {
+        format!("SQLSTATE {code}")
+    })
 }
 
 fn config(dsn: &Dsn) -> Result<Config, QueryError> {

@@ -63,8 +63,8 @@ pub struct RawRow {
     pub project_id: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitor: Option<Box<RawMonitor>>,
-    /// Counted from 1. Not kept: a line of yesterday's file misleads.
-    #[serde(skip)]
+    /// Counted from 1; of a query without line numbers, the row's number where nothing else names the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// What could not be read when the row came in.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -142,7 +142,8 @@ impl Ways<'_> {
 
     fn way(&self, name: &TargetName, url: Option<&str>, faults: &mut Vec<Fault>) -> Access {
         let key = name.to_string();
-        let known = faults.iter().find(|it| it.key == key).cloned();
+        // Where the whole row is unreadable, nothing more is to be said of its parts.
+        let known = faults.iter().find(|it| it.key.is_empty() || it.key == key).cloned();
         let problem = match (url, known) {
             (_, Some(fault)) => fault,
             (None, None) => {
@@ -233,7 +234,10 @@ fn no_address() -> Address {
 fn name_fault(name: &TargetName) -> Option<Fault> {
     let (TargetName::Endpoint(word) | TargetName::Database(word)) = name else { return None };
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let fits = (1..=63).contains(&word.len()) && word.chars().all(allowed);
+    // `duplicate-2` is what the targets of a second row with the same id are called.
+    let fits = (1..=63).contains(&word.len())
+        && word.chars().all(allowed)
+        && !word.starts_with("duplicate-");
     (!fits).then(|| {
         Fault::new(
             &name.to_string(),
