@@ -18,6 +18,7 @@ pub mod walk;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,7 @@ pub struct Config {
     pub routing: Option<sections::Routing>,
     pub sources: Vec<sections::Source>,
     #[serde(skip)]
-    pub tenants: Vec<RawRow>,
+    pub tenants: Arc<[RawRow]>,
 }
 
 /// What the probe needs.

@@ -14,8 +14,10 @@ pub mod query;
 pub mod row;
 pub mod tenant;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -137,7 +139,8 @@ pub fn derived_password(secret: &Secret, tenant: &TenantId) -> Secret {
 pub struct RegistryOptions {
     /// The configuration file's name, as the origin of `tenants`.
     pub configuration: String,
-    pub tenants: Vec<RawRow>,
+    /// Shared with the configuration, so that a large fleet stands in memory once.
+    pub tenants: Arc<[RawRow]>,
     pub sources: Vec<SourceOptions>,
     pub login: Option<ProbeLogin>,
     /// Trusted beside the system's roots when a source is queried over TLS.
@@ -219,7 +222,10 @@ pub async fn read(
         kept: None,
         outcome: Ok(rows),
     };
-    let mut reads = vec![own(&options.configuration, options.tenants.clone()), own(STORE, stored)];
+    let mut reads = vec![
+        own(&options.configuration, Cow::Borrowed(&*options.tenants)),
+        own(STORE, Cow::Owned(stored)),
+    ];
     for ((source, name), outcome) in options.sources.iter().zip(names).zip(outcomes) {
         let trust = match source.kind {
             SourceKind::File(_) => Trust::References,
@@ -227,6 +233,7 @@ pub async fn read(
         };
         let old = kept.get(&name).map(|it| it.rows.clone()).unwrap_or_default();
         let kept = Some((old, source.max_shrink));
+        let outcome = outcome.map(Cow::Owned);
         reads.push(SourceRead { source: name.into(), trust, kept, outcome });
     }
     let merged = merge::merge(reads, options.login.as_ref());

@@ -64,7 +64,7 @@ pub(super) fn from_text(
     problems.extend(unreadable_secrets(&walked, name, environment));
     let config = Config::deserialize(Value::Table(std::mem::take(&mut walked.table)));
     if let Ok(mut config) = config {
-        config.tenants = std::mem::take(&mut walked.tenants);
+        config.tenants = std::mem::take(&mut walked.tenants).into();
         name.clone_into(&mut config.file);
         let told: BTreeSet<String> = problems.iter().map(|it| it.key.clone()).collect();
         let more = check::problems(&config, &walked.lines).into_iter();

@@ -204,18 +204,19 @@ fn hosts(
     if MOST_HOSTS < count {
         return Err(DsnError::Value { key: "host", expected: "a list of at most 16 hosts" });
     }
-    (0..count)
-        .map(|index| {
-            let at = |list: &[String]| list.get(index).filter(|it| !it.is_empty()).cloned();
-            let only = if ports.len() == 1 { ports.first().cloned() } else { at(&ports) };
-            let address = at(&addresses).map(|it| address(&it)).transpose()?;
-            Ok(Host {
-                name: host_name(at(&names), address)?,
-                address: address.filter(|_| at(&names).is_some()),
-                port: port(only.filter(|it| !it.is_empty()))?,
-            })
-        })
-        .collect()
+    // Exactly as many as needed: a large fleet holds these for the whole scan.
+    let mut hosts = Vec::with_capacity(count);
+    for index in 0..count {
+        let at = |list: &[String]| list.get(index).filter(|it| !it.is_empty()).cloned();
+        let only = if ports.len() == 1 { ports.first().cloned() } else { at(&ports) };
+        let address = at(&addresses).map(|it| address(&it)).transpose()?;
+        hosts.push(Host {
+            name: host_name(at(&names), address)?,
+            address: address.filter(|_| at(&names).is_some()),
+            port: port(only.filter(|it| !it.is_empty()))?,
+        });
+    }
+    Ok(hosts)
 }
 
 fn address(text: &str) -> Result<IpAddr, DsnError> {

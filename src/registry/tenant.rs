@@ -41,14 +41,15 @@ pub struct Built {
 
 pub fn build(row: &RawRow, origin: &Origin, trust: Trust, login: Option<&ProbeLogin>) -> Built {
     let mut faults = row.faults.clone();
-    let id = TenantId::parse(&row.id).unwrap_or_else(|error| {
+    let id = id(row, origin).unwrap_or_else(|placeholder| {
         if !faults.iter().any(|it| it.key == "id" || it.key.is_empty()) {
-            let remedy = "write `id`, the tenant's own name of letters, digits and `-`";
-            let told =
-                if row.id.is_empty() { "it is missing".to_owned() } else { error.to_string() };
+            // Not repeated: where columns changed places, it is a URL with a password.
+            let told = if row.id.is_empty() { "it is missing" } else { "it is no tenant id" };
+            let remedy =
+                "write 1 to 253 letters, digits, `-`, `_` and `.`, not beginning with `-` or `.`";
             faults.push(Fault::new("id", told, remedy));
         }
-        placeholder(origin)
+        placeholder
     });
     if row.monitor.as_ref().is_some_and(|it| it.user.is_empty() || it.password.is_empty()) {
         let remedy = "write both: `monitor = { user = \"…\", password = \"file:…\" }`";
@@ -81,7 +82,9 @@ pub fn build(row: &RawRow, origin: &Origin, trust: Trust, login: Option<&ProbeLo
             || it.key.starts_with("monitor.")
     });
     let barred: Option<Box<str>> = barred.map(|it| it.to_string().into());
-    let mut access = Vec::new();
+    // Exactly as many as needed: a large fleet holds these for the whole scan.
+    let mut access = Vec::with_capacity(targets.len());
+    tenant.targets.reserve_exact(targets.len());
     for (name, mut way) in targets {
         let project = row.project_id.as_deref();
         let address = if way.unusable.is_some() { no_address() } else { way.dsn.address(project) };
@@ -92,7 +95,11 @@ pub fn build(row: &RawRow, origin: &Origin, trust: Trust, login: Option<&ProbeLo
     Built { tenant, access, faults }
 }
 
-/// An id for a row that has none: it stays the same while the row stands where it is.
+/// The row's id, or one that stands for it: it stays the same while the row stands where it is.
+pub fn id(row: &RawRow, origin: &Origin) -> Result<TenantId, TenantId> {
+    TenantId::parse(&row.id).map_err(|_| placeholder(origin))
+}
+
 fn placeholder(origin: &Origin) -> TenantId {
     let file = origin.source.rsplit('/').next().unwrap_or_default();
     let word: String =

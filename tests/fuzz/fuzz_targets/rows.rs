@@ -15,7 +15,7 @@ fuzz_target!(|text: &str| {
         source: format!("source-{index}").into(),
         trust: Trust::Values,
         kept: Some((Vec::new(), 0.1)),
-        outcome: rows.map_err(|error| error.to_string()),
+        outcome: rows.map(Into::into).map_err(|error| error.to_string()),
     });
     let merged = merge(reads.collect(), None);
     assert_eq!(merged.snapshot.tenants.len(), merged.snapshot.access.len());
