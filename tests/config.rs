@@ -317,7 +317,7 @@ monitor = { user = "m" }
             watertight.toml:24: sources[2].max_shrink: it is not between 0 and 1; write for example 0.5, without quotes
             watertight.toml:27: tenants[1].database_url: `sslmode` is not supported: `prefer` and `allow` fall back to plain text unseen; write `verify-full`, or `require` to encrypt without proof, or `disable`; mend the connection string
             watertight.toml:28: tenants[1].paswod: no such key; did you mean `password`?
-            watertight.toml:30: tenants[2].id: "a b" is not a tenant id: 1 to 253 characters of a-z, 0-9, '-', '_' and '.' after lower-casing, not starting with '.' or '-'; write `id`, the tenant's own name of letters, digits and `-`
+            watertight.toml:30: tenants[2].id: it is no tenant id; write 1 to 253 letters, digits, `-`, `_` and `.`, not beginning with `-` or `.`
             watertight.toml:31: tenants[2].name: it is no text; write it in quotes
             watertight.toml:34: tenants[3].database_url: the environment variable UNSET_URL is not set; set it, or write the value
             watertight.toml:35: tenants[3].endpoints.a/b: the name is not 1 to 63 letters, digits, `-` and `_`; rename it

@@ -187,8 +187,7 @@ fn hosts(
     ports: Option<&str>,
 ) -> Result<Vec<Host>, DsnError> {
     let split = |list: Option<&str>| -> Vec<String> {
-        list.map(|it| it.split(',').map(|part| part.trim().to_owned()).collect())
-            .unwrap_or_default()
+        list.map(|it| it.split(',').map(str::to_owned).collect()).unwrap_or_default()
     };
     let (names, addresses, ports) = (split(names), split(addresses), split(ports));
     let count = names.len().max(addresses.len()).max(1);
@@ -235,7 +234,8 @@ fn host_name(name: Option<String>, address: Option<IpAddr>) -> Result<HostName, 
     if let Ok(address) = name.parse() {
         return Ok(HostName::Ip(address));
     }
-    let name = normalise(&name).filter(|it| !it.ends_with('.'));
+    // A blank is part of the name to libpq, so no such host is ever found.
+    let name = normalise(&name).filter(|it| !it.ends_with('.') && name.trim() == name);
     name.map(|it| HostName::Dns(it.into())).ok_or(DsnError::Value {
         key: "host",
         expected: "a host name, an IP address or a socket's directory (and in a URL, `@` in a password is `%40`)",
@@ -244,7 +244,8 @@ fn host_name(name: Option<String>, address: Option<IpAddr>) -> Result<HostName, 
 
 fn port(text: Option<String>) -> Result<u16, DsnError> {
     let Some(text) = text else { return Ok(DEFAULT_PORT) };
-    // Only digits: Rust's own parser would take a sign too.
+    // Only digits: Rust's own parser would take a sign too. Blanks around them are no matter to libpq.
+    let text = text.trim();
     let digits = text.bytes().all(|it| it.is_ascii_digit());
     text.parse().ok().filter(|port| digits && *port != 0).ok_or(DsnError::Value {
         key: "port",
