@@ -430,6 +430,18 @@ fn each_kind_of_value_has_its_own_words() {
     "#]],
     );
     check(
+        "[secrets]\nkey = ''",
+        &expect![[r#"
+        watertight.toml:2: secrets.key: it is empty; make the secret readable, or name another place
+    "#]],
+    );
+    check(
+        "[[tenants]]\nid = 'a'\ndatabase_url = 'postgres://u@h/d'\npassword = ''",
+        &expect![[r#"
+            watertight.toml:4: tenants[1].password: it is empty; write "${NAME}", "file:/path" or the password, or remove the key
+        "#]],
+    );
+    check(
         "[schedule]\ntimezone = '${NOWHERE}'",
         &expect![[r#"
         watertight.toml:2: schedule.timezone: the environment variable NOWHERE is not set; set it, or write the value

@@ -275,6 +275,26 @@ fn a_password_apart_from_the_url_wins_but_not_over_a_further_databases_own() {
     );
 }
 
+#[test]
+fn a_further_database_may_lie_in_another_project_than_the_rows() {
+    let mut acme = row("acme", "postgres://u@db.abcdefghijklmnopqrst.supabase.co/d");
+    acme.project_id = Some("abcdefghijklmnopqrst".into());
+    acme.databases.insert("a".into(), "postgres://u@db.tsrqponmlkjihgfedcba.supabase.co/a".into());
+    acme.endpoints.insert("e".into(), "postgres://u@db.tsrqponmlkjihgfedcba.supabase.co/d".into());
+    let built = build(&acme, &origin(), Trust::References, None);
+    let projects =
+        built.tenant.targets.iter().map(|it| (it.name.to_string(), it.address.project_id()));
+    let projects: Vec<(String, Option<&str>)> = projects.collect();
+    assert_eq!(
+        projects,
+        [
+            ("database_url".to_owned(), Some("abcdefghijklmnopqrst")),
+            ("endpoints.e".to_owned(), None),
+            ("databases.a".to_owned(), Some("tsrqponmlkjihgfedcba")),
+        ]
+    );
+}
+
 /// Whoever may sign up as a tenant could otherwise have our files sent to a server of his own.
 #[test]
 fn a_row_that_others_write_names_no_file_and_no_variable() {

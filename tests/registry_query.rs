@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 use watertight::dsn::Dsn;
 use watertight::registry::query;
 
-/// A throwaway cluster that only its own socket leads to; it ends with the test.
+/// A throwaway cluster that its own socket leads to; it ends with the test.
 struct Cluster {
     directory: tempfile::TempDir,
     binaries: PathBuf,
@@ -16,6 +16,36 @@ struct Cluster {
 
 impl Cluster {
     fn start() -> Self {
+        let cluster = Self::initialised();
+        cluster.listen("-c listen_addresses=").expect("the cluster starts");
+        cluster
+    }
+
+    /// With TLS on a port of the loopback address, and the certificate that proves it.
+    fn start_with_tls() -> (Self, u16, PathBuf) {
+        let cluster = Self::initialised();
+        let data = cluster.path().join("data");
+        let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
+            .expect("a certificate");
+        let (certificate, key) = (data.join("server.crt"), data.join("server.key"));
+        std::fs::write(&certificate, own.cert.pem()).expect("the certificate is written");
+        std::fs::write(&key, own.signing_key.serialize_pem()).expect("the key is written");
+        run(Command::new("chmod").arg("600").arg(&key));
+        if is_root() {
+            run(Command::new("chown").arg("nobody").arg(&certificate).arg(&key));
+        }
+        // Another program may hold a port: the next one then.
+        let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("below 10 000");
+        for port in first..first + 50 {
+            let options = format!("-c listen_addresses=localhost -p {port} -c ssl=on");
+            if cluster.listen(&options).is_some() {
+                return (cluster, port, certificate);
+            }
+        }
+        panic!("no port is free from {first} on");
+    }
+
+    fn initialised() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let cluster = Self { directory, binaries: binaries() };
         let path = cluster.path();
@@ -25,15 +55,16 @@ impl Cluster {
         }
         let data = path.join("data");
         run(cluster.tool("initdb").args(["-A", "trust", "-U", "owner", "-N", "-D"]).arg(&data));
-        let options = format!("-c listen_addresses= -c fsync=off -k {}", path.display());
-        run(cluster
-            .tool("pg_ctl")
-            .args(["-w", "-t", "60", "-l"])
-            .arg(path.join("log"))
-            .arg("-D")
-            .arg(&data)
-            .args(["-o", &options, "start"]));
         cluster
+    }
+
+    fn listen(&self, options: &str) -> Option<()> {
+        let path = self.path();
+        let options = format!("{options} -c fsync=off -k {}", path.display());
+        let mut start = self.tool("pg_ctl");
+        start.args(["-w", "-t", "60", "-l"]).arg(path.join("log")).arg("-D").arg(path.join("data"));
+        let status = start.args(["-o", &options, "start"]).status().expect("pg_ctl starts");
+        status.success().then_some(())
     }
 
     fn path(&self) -> PathBuf {
@@ -172,6 +203,31 @@ fn a_platforms_table_becomes_rows_whatever_its_types_and_is_never_written() {
             {"id":"3","database_url":"x"}
         "#]],
     );
+}
+
+#[test]
+fn over_tls_only_a_server_with_a_known_certificate_is_believed() {
+    let (_cluster, port, certificate) = Cluster::start_with_tls();
+    let ask = |host: &str, options: &str| {
+        let dsn =
+            Dsn::parse(&format!("postgres://owner@{host}:{port}/postgres?{options}")).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let query =
+            "select ssl as id, version as name from pg_stat_ssl where pid = pg_backend_pid()";
+        let read = runtime.block_on(async {
+            let limit = Duration::from_mins(1);
+            tokio::time::timeout(limit, query::read(&dsn, query, None)).await
+        });
+        read.expect("the test's deadline").map(|rows| rows[0].id.to_string())
+    };
+    let known = format!("sslmode=verify-full&sslrootcert={}", certificate.display());
+    assert_eq!(ask("localhost", &known).unwrap(), "true");
+    let error = ask("localhost", "sslmode=verify-full").unwrap_err();
+    assert!(error.to_string().contains("connect"), "an unknown certificate: {error}");
+    let error = ask("127.0.0.1", &known).unwrap_err();
+    assert!(error.to_string().contains("connect"), "another name than the certificate's: {error}");
+    let error = ask("localhost", "sslmode=verify-full&sslrootcert=/nonexistent.pem").unwrap_err();
+    assert_eq!(error.to_string(), "read the certificates in /nonexistent.pem");
 }
 
 #[test]

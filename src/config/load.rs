@@ -70,10 +70,7 @@ pub(super) fn from_text(
         let more = check::problems(&config, &walked.lines).into_iter();
         let more = more
             .filter(|it| !told.contains(&it.key) && (errors.is_empty() || it.message != MISSING));
-        problems.extend(more.map(|it| Problem {
-            line: tenants_line(document.get_ref(), &lines, &it.key).or(it.line),
-            ..it
-        }));
+        problems.extend(more);
         if problems.is_empty() {
             return Ok(config);
         }
@@ -81,6 +78,10 @@ pub(super) fn from_text(
         // Cannot happen while the table and the structs are one, which a test holds. The cause may quote a value.
         let remedy = "compare it with the documentation".to_owned();
         problems.push(whole(name.to_owned(), "a value cannot be read", remedy));
+    }
+    for problem in &mut problems {
+        let exact = tenants_line(document.get_ref(), &lines, &problem.key);
+        problem.line = exact.or(problem.line);
     }
     problems.sort();
     problems.dedup();
@@ -247,11 +248,13 @@ fn unreadable_secrets(walked: &Walked, file: &str, environment: &Environment) ->
             (format!("tenants[{}].{key}", index + 1), row.line, SecretRef::parse(text))
         })
     });
+    // An empty one is a fault of the row, which the registry tells.
+    let own = own.filter(|it| !matches!(it.2, SecretRef::Inline(_)));
     let line = |key: &str| walked.lines.get(key).copied();
     let mut told: BTreeMap<(Option<u32>, String), String> = BTreeMap::new();
     for (key, line, secret) in named.map(|(key, it)| (key.clone(), line(&key), it)).chain(own) {
         let message = match &secret {
-            SecretRef::Inline(_) => None,
+            SecretRef::Inline(value) => value.expose().is_empty().then(|| "it is empty".to_owned()),
             SecretRef::Environment(name) => match environment.get(&**name) {
                 None => Some(format!("the environment variable {name} is not set")),
                 Some(value) if value.is_empty() => {

@@ -55,6 +55,10 @@ pub fn build(row: &RawRow, origin: &Origin, trust: Trust, login: Option<&ProbeLo
         let remedy = "write both: `monitor = { user = \"…\", password = \"file:…\" }`";
         faults.push(Fault::new("monitor", "the user or the password is missing", remedy));
     }
+    if row.password.as_deref().is_some_and(str::is_empty) {
+        let remedy = "write \"${NAME}\", \"file:/path\" or the password, or remove the key";
+        faults.push(Fault::new("password", "it is empty", remedy));
+    }
     let ways = Ways { row, trust, login };
     let targets = ways.all(&mut faults);
     let mut tenant = Tenant {
@@ -86,7 +90,9 @@ pub fn build(row: &RawRow, origin: &Origin, trust: Trust, login: Option<&ProbeLo
     let mut access = Vec::with_capacity(targets.len());
     tenant.targets.reserve_exact(targets.len());
     for (name, mut way) in targets {
-        let project = row.project_id.as_deref();
+        // What the row calls its project is that of its own database; a further one may lie elsewhere.
+        let own = !matches!(name, TargetName::Database(_));
+        let project = row.project_id.as_deref().filter(|_| own);
         let address = if way.unusable.is_some() { no_address() } else { way.dsn.address(project) };
         way.unusable = way.unusable.or_else(|| barred.clone());
         tenant.targets.push(Target { name, address: Arc::new(address) });
