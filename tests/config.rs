@@ -516,6 +516,51 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
+fn a_section_may_come_partly_from_the_file_and_partly_from_the_environment() {
+    let check = |text: &str, name: &str, expected: &Expect| {
+        let environment = BTreeMap::from([(name.to_owned(), "x".to_owned())]);
+        let told =
+            parse(text, &environment).map(|it| format!("{:?} {:?}", it.probe.login, it.github));
+        expected.assert_eq(&told.unwrap_or_else(|problems| problems));
+    };
+    let login = "[probe.login]\nuser = 'w'\n";
+    check(
+        login,
+        "WATERTIGHT__PROBE__LOGIN__SECRET",
+        &expect![[r#"Some(ProbeLogin { user: "w", secret: Hidden(Inline(***)) }) None"#]],
+    );
+    check(
+        login,
+        "UNRELATED",
+        &expect![[r#"
+        watertight.toml:1: probe.login.secret: it is missing; write `secret = …`
+    "#]],
+    );
+    check(
+        "",
+        "WATERTIGHT__GITHUB__REPOSITORY",
+        &expect![[
+            r#"None Some(GitHub { repository: "x", api_url: None, token: None, app_id: None, installation_id: None, private_key: None, mode: None, webhook_secret: None, allow_public: false })"#
+        ]],
+    );
+    check(
+        "",
+        "WATERTIGHT__GITHUB__TOKEN",
+        &expect![[r#"
+        watertight.toml: github.repository: it is missing; write `repository = …`
+    "#]],
+    );
+    check(
+        "[[http.tokens]]\nname = 'ci'\n",
+        "UNRELATED",
+        &expect![[r#"
+        watertight.toml:1: http.tokens[1].role: it is missing; write `role = …`
+        watertight.toml:1: http.tokens[1].sha256: it is missing; write `sha256 = …`
+    "#]],
+    );
+}
+
+#[test]
 fn without_any_file_the_caller_decides() {
     let missing = std::path::Path::new("/nonexistent/watertight.toml");
     let told = Config::load(Some(missing), std::iter::empty(), NoFile::Allowed).unwrap_err();

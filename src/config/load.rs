@@ -58,8 +58,9 @@ pub(super) fn from_text(
     let (document, errors) = DeTable::parse_recoverable(text);
     let place = Place { file: name, lines: Some(&lines), environment };
     let mut walked = Walked::document(document.get_ref(), ROOT, place);
-    syntax(&mut walked, &errors, text, &lines, place);
     overlay(&mut walked, environment);
+    walked.complete(ROOT, place);
+    syntax(&mut walked, &errors, text, &lines, place);
     let mut problems = std::mem::take(&mut walked.problems);
     problems.extend(unreadable_secrets(&walked, name, environment));
     let config = Config::deserialize(Value::Table(std::mem::take(&mut walked.table)));

@@ -12,12 +12,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::{Table, Value};
 
+use super::fit::{SET_IT, expand, from_other, from_text, texts, unset};
 use super::keys::{Key, Need, Shape};
 use super::problem::Problem;
-use crate::model::finding::Kind;
 use crate::registry::file::{Lines, toml_row};
 use crate::registry::row::RawRow;
-use crate::registry::tenant::moment;
 use crate::secret::SecretRef;
 
 /// The names and values of environment variables.
@@ -48,19 +47,17 @@ pub struct Walked {
 impl Walked {
     pub fn document(table: &DeTable<'_>, keys: &[Key], place: Place<'_>) -> Self {
         let mut walked = Self::default();
-        walked.table = walked.table_of(table, keys, "", None, place).unwrap_or_default();
+        walked.table = walked.table_of(table, keys, "", place);
         walked
     }
 
-    /// `None` where a required key is missing or wrong: what is left could not be read by the structs.
     fn table_of(
         &mut self,
         table: &DeTable<'_>,
         keys: &[Key],
         path: &str,
-        line: Option<u32>,
         place: Place<'_>,
-    ) -> Option<Table> {
+    ) -> Table {
         let mut found = Table::new();
         for (name, value) in table {
             let line = place.lines.map(|it| it.at(name.span().start));
@@ -77,14 +74,48 @@ impl Walked {
                 found.insert(name.to_owned(), value);
             }
         }
-        for key in keys.iter().filter(|it| it.need == Need::Required) {
-            if !table.iter().any(|(name, _)| name.get_ref() == key.name) {
-                let remedy = format!("write `{} = …`", key.name);
-                self.tell(place, line, &join(path, key.name), MISSING, remedy);
+        found
+    }
+
+    /// Tells what is required and missing, once the environment has had its say, and takes away each section that the
+    /// structs could not read without it.
+    pub fn complete(&mut self, keys: &[Key], place: Place<'_>) {
+        let mut table = std::mem::take(&mut self.table);
+        self.complete_tables(&mut table, keys, "", place);
+        self.table = table;
+    }
+
+    fn complete_tables(&mut self, table: &mut Table, keys: &[Key], path: &str, place: Place<'_>) {
+        for key in keys {
+            let Shape::Table(inner) = key.shape else { continue };
+            let Some(Value::Table(section)) = table.get_mut(key.name) else { continue };
+            let path = join(path, key.name);
+            self.complete_tables(section, inner, &path, place);
+            let line = self.lines.get(&path).copied();
+            if !self.whole(section, inner, &path, line, place) {
+                table.remove(key.name);
             }
         }
-        let whole = |key: &Key| key.need == Need::Optional || found.contains_key(key.name);
-        keys.iter().all(whole).then_some(found)
+    }
+
+    /// Whether every required key is there. One that is there and wrong was told already.
+    fn whole(
+        &mut self,
+        table: &Table,
+        keys: &[Key],
+        path: &str,
+        line: Option<u32>,
+        place: Place<'_>,
+    ) -> bool {
+        let required = keys.iter().filter(|it| it.need == Need::Required);
+        let missing: Vec<&Key> = required.filter(|it| !table.contains_key(it.name)).collect();
+        for key in &missing {
+            let path = join(path, key.name);
+            if !self.problems.iter().any(|it| it.key == path) {
+                self.tell(place, line, &path, MISSING, format!("write `{} = …`", key.name));
+            }
+        }
+        missing.is_empty()
     }
 
     /// The value as the structs read it; `None` where a problem was told.
@@ -98,12 +129,15 @@ impl Walked {
         let line = place.lines.map(|it| it.at(value.span().start));
         let read = match (shape, value.get_ref()) {
             (Shape::Table(keys), DeValue::Table(table)) => {
-                return self.table_of(table, keys, path, line, place).map(Value::Table);
+                return Some(Value::Table(self.table_of(table, keys, path, place)));
             }
             (Shape::Tables(keys), DeValue::Array(items)) => {
                 let read = items.iter().enumerate().filter_map(|(index, item)| {
                     let path = format!("{path}[{}]", index + 1);
-                    self.value_of(item, Shape::Table(keys), &path, place)
+                    let line = place.lines.map(|it| it.at(item.span().start));
+                    let value = self.value_of(item, Shape::Table(keys), &path, place)?;
+                    let table = value.as_table()?;
+                    self.whole(table, keys, &path, line, place).then_some(value)
                 });
                 return Some(Value::Array(read.collect()));
             }
@@ -149,15 +183,6 @@ impl Walked {
 }
 
 pub const MISSING: &str = "it is missing";
-const SET_IT: &str = "set it, or write the value";
-
-/// What is wrong and how to mend it.
-type Wrong = (String, String);
-
-fn unset(name: &str) -> String {
-    format!("the environment variable {name} is not set")
-}
-
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
@@ -171,166 +196,6 @@ pub fn suggestion(name: &str, keys: &[Key]) -> String {
     }
     let names: Vec<&str> = keys.iter().map(|it| it.name).collect();
     format!("remove it; known here: {}", names.join(", "))
-}
-
-fn from_text(text: String, shape: Shape) -> Result<Value, Wrong> {
-    let wrong = || Err((format!("it must be {}, and is text", plural(shape)), example(shape)));
-    match shape {
-        Shape::Text | Shape::Url if text.trim().is_empty() => {
-            Err(("it is empty".to_owned(), "write a value, or remove the key".to_owned()))
-        }
-        Shape::Text | Shape::Url | Shape::Secret => Ok(Value::String(text)),
-        Shape::Duration(least, most) => duration(&text, least, most).map(|()| Value::String(text)),
-        Shape::Word(words) if words.contains(&text.as_str()) => Ok(Value::String(text)),
-        Shape::Word(words) => Err((
-            "it is none of the known words".to_owned(),
-            format!("write one of {}", words.join(", ")),
-        )),
-        Shape::Kind if Kind::parse(&text).is_some() => Ok(Value::String(text)),
-        Shape::Kind => {
-            let likeness = |it: &Kind| strsim::jaro_winkler(it.label(), &text);
-            let nearest = Kind::ALL.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let nearest = nearest.map_or("shared_cluster", |it| it.label());
-            Err(("it is no finding's kind".to_owned(), format!("did you mean `{nearest}`?")))
-        }
-        Shape::Digest if text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit()) => {
-            Ok(Value::String(text.to_ascii_lowercase()))
-        }
-        Shape::Digest => Err(("it is no SHA-256".to_owned(), example(shape))),
-        Shape::Moment => match moment(&text) {
-            Some(moment) => Ok(Value::String(moment.to_string())),
-            None => wrong(),
-        },
-        Shape::Count(..)
-        | Shape::Share
-        | Shape::Flag
-        | Shape::Texts
-        | Shape::Table(_)
-        | Shape::Tables(_)
-        | Shape::Rows => wrong(),
-    }
-}
-
-fn from_other(value: &DeValue<'_>, shape: Shape) -> Result<Value, Wrong> {
-    match (shape, value) {
-        (Shape::Flag, DeValue::Boolean(yes)) => Ok(Value::Boolean(*yes)),
-        (Shape::Count(least, most), DeValue::Integer(number)) => {
-            let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
-            match number.filter(|it| (least..=most).contains(it)) {
-                Some(number) => Ok(Value::Integer(number)),
-                None => Err((format!("it is not between {least} and {most}"), example(shape))),
-            }
-        }
-        (Shape::Share, DeValue::Integer(number)) => share(number.as_str()),
-        (Shape::Share, DeValue::Float(number)) => share(number.as_str()),
-        (Shape::Moment, DeValue::Datetime(moment)) => from_text(moment.to_string(), shape),
-        (shape, value) => {
-            let told = format!("it must be {}, and is {}", plural(shape), value.type_str());
-            Err((told, example(shape)))
-        }
-    }
-}
-
-fn texts<'a, 'i: 'a>(
-    items: impl Iterator<Item = &'a Spanned<DeValue<'i>>>,
-    environment: &Environment,
-) -> Result<Value, Wrong> {
-    let mut texts = Vec::new();
-    for item in items {
-        let Some(text) = item.get_ref().as_str() else {
-            return Err(("it must be a list of texts".to_owned(), example(Shape::Texts)));
-        };
-        let text = expand(text, environment).map_err(|name| (unset(&name), SET_IT.to_owned()))?;
-        texts.push(Value::String(text));
-    }
-    if texts.is_empty() {
-        return Err((
-            "the list is empty".to_owned(),
-            "write an entry, or remove the key".to_owned(),
-        ));
-    }
-    Ok(Value::Array(texts))
-}
-
-fn share(text: &str) -> Result<Value, Wrong> {
-    let number: Option<f64> = text.parse().ok().filter(|it| (0.0..=1.0).contains(it));
-    let wrong = || ("it is not between 0 and 1".to_owned(), example(Shape::Share));
-    number.map(Value::Float).ok_or_else(wrong)
-}
-
-fn duration(text: &str, least: u64, most: u64) -> Result<(), Wrong> {
-    let shape = Shape::Duration(least, most);
-    let parsed: Option<jiff::SignedDuration> = text.parse().ok();
-    let Some(parsed) = parsed else {
-        return Err(("it is no duration".to_owned(), example(shape)));
-    };
-    let fits = std::time::Duration::try_from(parsed).is_ok_and(|it| {
-        (std::time::Duration::from_secs(least)..=std::time::Duration::from_secs(most)).contains(&it)
-    });
-    if fits {
-        return Ok(());
-    }
-    Err((format!("it is not between {least} s and {most} s"), example(shape)))
-}
-
-const fn plural(shape: Shape) -> &'static str {
-    match shape {
-        Shape::Text | Shape::Secret | Shape::Url | Shape::Word(_) | Shape::Kind | Shape::Digest => {
-            "a text"
-        }
-        Shape::Duration(..) => "a duration",
-        Shape::Count(..) => "a whole number",
-        Shape::Share => "a number from 0 to 1",
-        Shape::Flag => "true or false",
-        Shape::Moment => "a date, or a time with its offset",
-        Shape::Texts => "a list of texts",
-        Shape::Table(_) => "a table",
-        Shape::Tables(_) | Shape::Rows => "a list of tables",
-    }
-}
-
-fn example(shape: Shape) -> String {
-    match shape {
-        Shape::Text | Shape::Url => "write it in quotes",
-        Shape::Secret => "write \"${NAME}\" or \"file:/path\"",
-        Shape::Word(words) => return format!("write one of {}", words.join(", ")),
-        Shape::Kind => "write a finding's kind, for example \"shared_cluster\"",
-        Shape::Duration(..) => "write for example \"30s\", \"5m\" or \"1h\"",
-        Shape::Count(least, most) => {
-            return format!("write a whole number from {least} to {most}, without quotes");
-        }
-        Shape::Share => "write for example 0.5, without quotes",
-        Shape::Digest => "write 64 hexadecimal digits, from `sha256sum`",
-        Shape::Flag => "write true or false, without quotes",
-        Shape::Moment => "write for example 2027-01-31 or 2027-01-31T04:00:00Z",
-        Shape::Texts => "write for example [\"one\", \"two\"]",
-        Shape::Table(_) => "write it as a [section]",
-        Shape::Tables(_) | Shape::Rows => "write it as a [[section]]",
-    }
-    .to_owned()
-}
-
-/// Every `${NAME}` replaced, or the first name that is not set.
-pub fn expand(text: &str, environment: &Environment) -> Result<String, String> {
-    let mut whole = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        whole.push_str(before);
-        let name = after.split_once('}').filter(|(name, _)| is_name(name));
-        let Some((name, after)) = name else {
-            whole.push_str("${");
-            rest = after;
-            continue;
-        };
-        whole.push_str(environment.get(name).ok_or_else(|| name.to_owned())?);
-        rest = after;
-    }
-    Ok(whole + rest)
-}
-
-fn is_name(text: &str) -> bool {
-    let word = text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_');
-    word && text.bytes().next().is_some_and(|it| !it.is_ascii_digit())
 }
 
 /// Everything but the passwords, which keep their references.
