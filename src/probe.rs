@@ -185,11 +185,11 @@ impl Prober {
         visitor: &Visitor<'_>,
         addresses: &[Vec<SocketAddr>],
     ) -> Result<Session, Failure> {
-        let mut worst = None;
+        let mut worst: Option<Failure> = None;
         for (way, limit) in self.ways(visitor.dsn, addresses) {
             match visitor.go(way, limit).await {
                 Ok(session) => return Ok(session),
-                Err(failure) if goes_on(failure.cause) => worst = worst.or(Some(failure)),
+                Err(failure) if goes_on(failure.cause) => worst = Some(telling(worst, failure)),
                 Err(failure) => return Err(failure),
             }
         }
@@ -204,7 +204,7 @@ impl Prober {
         role: &str,
     ) -> Result<Seen, Failure> {
         let wanted = visitor.dsn.session;
-        let mut worst = None;
+        let mut worst: Option<Failure> = None;
         let mut second_best = None;
         for (way, limit) in self.ways(visitor.dsn, addresses) {
             let seen = match visitor.go(way, limit).await {
@@ -218,9 +218,9 @@ impl Prober {
                 }
                 Ok((session, answer, _)) => {
                     session.close().await;
-                    worst = worst.or(Some(unsuitable(wanted, &answer)));
+                    worst = Some(telling(worst, unsuitable(wanted, &answer)));
                 }
-                Err(failure) if goes_on(failure.cause) => worst = worst.or(Some(failure)),
+                Err(failure) if goes_on(failure.cause) => worst = Some(telling(worst, failure)),
                 Err(failure) => return Err(failure),
             }
         }
@@ -299,6 +299,16 @@ fn is_withheld(code: &str) -> bool {
         code,
         "42501" | "42883" | "42P01" | "42703" | "42704" | "0A000" | "22P05" | "22021" | "55000"
     )
+}
+
+/// Of two failures the one that came further; of equals the earlier host's, which is the one that should have served.
+fn telling(earlier: Option<Failure>, later: Failure) -> Failure {
+    let reached = |it: &Failure| match it.cause {
+        Cause::ConnectionRefused | Cause::Unreachable | Cause::Timeout => 0,
+        Cause::StartingUp | Cause::ShuttingDown | Cause::ServerCrashed => 1,
+        _ => 2,
+    };
+    earlier.filter(|it| reached(&later) <= reached(it)).unwrap_or(later)
 }
 
 fn fits(wanted: SessionAttrs, answer: &Answer) -> bool {

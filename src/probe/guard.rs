@@ -78,6 +78,8 @@ impl std::fmt::Display for Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Pass,
+    /// The library knows no notices before the login is done, and takes them for nonsense.
+    Drop,
     /// The library will now stretch the password.
     Stretch,
     LoggedIn,
@@ -136,6 +138,7 @@ impl<S> Guard<S> {
         };
         match verdict {
             Verdict::Pass => self.cleared = length,
+            Verdict::Drop => drop(self.inbound.drain(..length)),
             Verdict::LoggedIn => {
                 self.logging_in = false;
                 self.cleared = self.inbound.len();
@@ -180,7 +183,11 @@ fn inspect(bytes: &[u8], has_password: bool) -> Result<Option<(usize, Verdict)>,
     let Some(body) = rest.get(..length - 4) else {
         return Ok(None);
     };
-    let verdict = if tag == b'R' { authentication(body, has_password)? } else { Verdict::Pass };
+    let verdict = match tag {
+        b'R' => authentication(body, has_password)?,
+        b'N' => Verdict::Drop,
+        _ => Verdict::Pass,
+    };
     Ok(Some((length + 1, verdict)))
 }
 

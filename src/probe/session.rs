@@ -89,8 +89,10 @@ impl Session {
         // Until the answer is whole: a caller may drop this future at any wait.
         self.spoilt = true;
         let start = Instant::now();
-        let messages = drive(&mut self.connection, self.client.simple_query(sql)).await?;
-        self.spoilt = false;
+        let answer = drive(&mut self.connection, self.client.simple_query(sql)).await;
+        // An error of the server is an answer too; the library still reads it to its end.
+        self.spoilt = answer.as_ref().is_err_and(|it| it.code.is_none());
+        let messages = answer?;
         self.path.round_trip = self.path.round_trip.min(start.elapsed());
         Ok(last_result(&messages))
     }
