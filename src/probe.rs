@@ -255,7 +255,7 @@ impl Prober {
         &self,
         dsn: &'a Dsn,
         addresses: &'a [Vec<SocketAddr>],
-    ) -> impl Iterator<Item = (Way<'a>, Duration)> {
+    ) -> impl Iterator<Item = (Way<'a>, Option<Duration>)> {
         let ways: Vec<_> = dsn
             .hosts
             .iter()
@@ -267,8 +267,9 @@ impl Prober {
                 socket.into_iter().chain(resolved).map(move |address| Way { host, address })
             })
             .collect();
-        let share = self.timeout / u32::try_from(ways.len().max(1)).unwrap_or(u32::MAX);
-        let limit = dsn.connect_timeout.unwrap_or(share).min(self.timeout);
+        let count = u32::try_from(ways.len()).unwrap_or(u32::MAX);
+        let share = (1 < count).then(|| self.timeout / count);
+        let limit = dsn.connect_timeout.or(share);
         ways.into_iter().map(move |way| (way, limit))
     }
 }

@@ -60,12 +60,17 @@ pub struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
-    /// Goes one way to its end. `limit` bounds the connecting alone; the caller bounds the whole.
-    pub async fn go(&self, way: Way<'_>, limit: Duration) -> Result<Session, Failure> {
+    /// Goes one way to its end. `limit` bounds the connecting alone; the caller bounds the whole, so where there is no
+    /// other way to leave time for, no second timer runs.
+    pub async fn go(&self, way: Way<'_>, limit: Option<Duration>) -> Result<Session, Failure> {
         self.progress.reach(Stage::Connect);
         let start = Instant::now();
-        let Ok(connected) = timeout(limit, connect(way)).await else {
-            return Err(judge(&Symptom::Elapsed(Stage::Connect)));
+        let connected = match limit {
+            None => connect(way).await,
+            Some(limit) => match timeout(limit, connect(way)).await {
+                Ok(connected) => connected,
+                Err(_elapsed) => return Err(judge(&Symptom::Elapsed(Stage::Connect))),
+            },
         };
         let (wire, local_port) =
             connected.map_err(|error| judge(&Symptom::Connect(error.kind())))?;

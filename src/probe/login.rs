@@ -16,7 +16,7 @@ pub fn password(_tenant: &TenantId, access: &Access) -> Result<Option<Secret>, B
     }
 }
 
-/// TO BE JOINED when the registry is merged: this file's `password` becomes one call of `access.login_password(tenant)`.
+/// The single place to join with the registry: `access.login_password(tenant)` takes the place of `password` above.
 fn read(place: &SecretRef) -> Result<Secret, Box<str>> {
     match place {
         SecretRef::Inline(secret) => Ok(secret.clone()),

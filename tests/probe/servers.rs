@@ -4,14 +4,16 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use watertight::dsn::{Dsn, SessionAttrs};
-use watertight::model::observation::{Cause, Encryption, Power};
+use watertight::model::observation::{Cause, Encryption, Outcome, Power, Reason};
 use watertight::probe::statement::preamble;
-use watertight::secret::Secret;
+use watertight::registry::Access;
+use watertight::secret::{Secret, SecretRef};
 
 use crate::certificates::Certificates;
 use crate::cluster::{Server, directory, free_port, run, tool};
 use crate::visitor::{
-    PASSWORD, TIMEOUT, administrator, check, dsn, host, open, prober, sight, socket,
+    PASSWORD, TIMEOUT, access, administrator, check, dsn, host, observe_by, open, prober, sight,
+    socket,
 };
 
 /// One cluster for all tests that do not harm it.
@@ -295,4 +297,19 @@ async fn a_full_a_frozen_and_a_stopped_server_have_their_causes() {
     let port = server.port;
     drop(server);
     check(&dsn(port), TIMEOUT, Cause::ConnectionRefused).await;
+}
+
+#[tokio::test]
+async fn what_we_cannot_try_is_not_the_tenants_fault() {
+    let dsn = dsn(free_port());
+    let unset = SecretRef::Environment("WATERTIGHT_TEST_NEVER_SET".into());
+    let unreadable = Access { password: Some(unset), ..access(&dsn) };
+    let outcome = observe_by(&prober(TIMEOUT), &dsn, &unreadable).await.outcome;
+    let Outcome::NotTried(reason @ Reason::SecretUnreadable(_)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(reason.text().contains("WATERTIGHT_TEST_NEVER_SET"), "{reason:?}");
+    let unusable = Access { unusable: Some("no host".into()), ..access(&dsn) };
+    let outcome = observe_by(&prober(TIMEOUT), &dsn, &unusable).await.outcome;
+    assert_eq!(outcome, Outcome::NotTried(Reason::RowUnusable("no host".into())));
 }

@@ -64,7 +64,7 @@ fn address(dsn: &Dsn) -> Address {
     }
 }
 
-fn access(dsn: &Dsn) -> Access {
+pub(crate) fn access(dsn: &Dsn) -> Access {
     let login = Login { user: dsn.user.as_str().into(), password: LoginPassword::Application };
     Access { dsn: dsn.clone(), password: None, login, unusable: None }
 }
@@ -79,10 +79,14 @@ fn addresses(dsn: &Dsn) -> Vec<Vec<SocketAddr>> {
 }
 
 pub(crate) async fn observe(prober: &Prober, dsn: &Dsn) -> Observation {
+    observe_by(prober, dsn, &access(dsn)).await
+}
+
+pub(crate) async fn observe_by(prober: &Prober, dsn: &Dsn, access: &Access) -> Observation {
     let (tenant, patience) = (TenantId::parse("acme").unwrap(), Arc::new(Patience::new()));
     let target = TargetRef { tenant: 0, target: 0 };
-    let (address, access, addresses) = (address(dsn), access(dsn), addresses(dsn));
-    let visit = Box::pin(prober.visit(target, &tenant, &address, &access, &addresses, &patience));
+    let (address, addresses) = (address(dsn), addresses(dsn));
+    let visit = Box::pin(prober.visit(target, &tenant, &address, access, &addresses, &patience));
     timeout(DEADLINE, visit).await.expect("the visit did not end")
 }
 
