@@ -180,3 +180,150 @@ fn runs(places: &[usize], key: impl Fn(&usize) -> Facts) -> Vec<Vec<usize>> {
 pub(super) fn tenants_of(targets: impl IntoIterator<Item = TargetRef>) -> BTreeSet<u32> {
     targets.into_iter().map(|it| it.tenant).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::super::notation::World;
+    use super::*;
+
+    #[track_caller]
+    fn check(scan: &str, expected: &Expect) {
+        let world = World::parse(scan);
+        // Servers of the notation start in the first seconds of 1970.
+        let started = Timestamp::from_microsecond(5000).unwrap();
+        let found = candidates(&world.tenants, &world.observations, started);
+        let mut lines = String::new();
+        for (word, groups) in [("group", &found.groups), ("family", &found.families)] {
+            for group in groups {
+                let names: Vec<String> = group
+                    .iter()
+                    .map(|it| format!("{}.{}", world.tenants[it.tenant as usize].id, it.target))
+                    .collect();
+                lines.push_str(&format!("{word} {}\n", names.join(" ")));
+            }
+        }
+        expected.assert_eq(&lines);
+    }
+
+    #[test]
+    fn only_targets_that_agree_in_all_three_facts_are_candidates() {
+        check(
+            "a sys=1 start=1\nb sys=1 start=1\nc sys=2 start=1\nd sys=1 start=2\ne sys=1 start=1 rec=t",
+            &expect![[r#"
+                group a.0 b.0
+                family a.0 b.0 d.0 e.0
+            "#]],
+        );
+    }
+
+    #[test]
+    fn targets_of_one_tenant_need_no_witness_among_themselves() {
+        check("a sys=1 start=1\na/endpoints.x sys=1 start=1", &expect![[""]]);
+        check(
+            "a sys=1 start=1\na/endpoints.x sys=1 start=1\nb sys=1 start=1",
+            &expect![[r#"
+            group a.0 a.1 b.0
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_withheld_agrees_with_everything() {
+        check(
+            "a sys=? start=1\nb sys=2 start=1\nc sys=3 start=2",
+            &expect![[r#"
+            group a.0 b.0
+        "#]],
+        );
+        check(
+            "a sys=? start=? rec=?\nb\nc",
+            &expect![[r#"
+            group a.0 b.0 c.0
+        "#]],
+        );
+        check(
+            "a sys=? start=1\nb sys=2 start=?\nc sys=3 start=2",
+            &expect![[r#"
+            group a.0 b.0
+        "#]],
+        );
+        check("a sys=? start=1\nb sys=? start=2", &expect![[""]]);
+        check("a sys=1 start=? rec=f\nb sys=? start=3 rec=t", &expect![[""]]);
+    }
+
+    #[test]
+    fn a_server_restarted_in_mid_scan_is_compared_by_its_identifier() {
+        check(
+            "a sys=1 start=1\nb sys=1 start=5001\nc sys=2 start=1",
+            &expect![[r#"
+            group a.0 b.0
+        "#]],
+        );
+        check("a sys=1 start=1\nb sys=1 start=5000", &expect![[""]]);
+        check("a sys=1 start=1\nb sys=1 start=9000 skew=4", &expect![[""]]);
+        check("a sys=1 start=1\nb sys=1 start=9001 skew=4", &expect![[r#"
+            group a.0 b.0
+        "#]]);
+    }
+
+    #[test]
+    fn a_standby_and_what_could_feed_it_are_a_family() {
+        check(
+            "a sys=1 senders=1\nb sys=1 rec=t receiver=t\nc sys=1\nd sys=2 senders=1",
+            &expect![[r#"
+                family a.0 b.0
+            "#]],
+        );
+        check(
+            "a sys=1 senders=?\nb sys=1 rec=t receiver=t",
+            &expect![[r#"
+            family a.0 b.0
+        "#]],
+        );
+        check("a sys=1\nb sys=1 rec=t receiver=t", &expect![[""]]);
+        check(
+            "a sys=1\nb sys=1 rec=t",
+            &expect![[r#"
+            family a.0 b.0
+        "#]],
+        );
+        check(
+            "a sys=1 rec=t receiver=t\nb sys=1 rec=t receiver=t",
+            &expect![[r#"
+            family a.0 b.0
+        "#]],
+        );
+        check("a sys=1 senders=1\na/endpoints.x sys=1 rec=t receiver=t", &expect![[""]]);
+    }
+
+    /// Every pair that agrees is met exactly once, and no other.
+    #[test]
+    fn meeting_finds_every_agreeing_pair_once() {
+        let options = [None, Some(1), Some(2)];
+        let mut facts = Vec::new();
+        for system in options {
+            for started in options {
+                for recovery in [None, Some(false), Some(true)] {
+                    let started = started.map(|it: u64| i64::try_from(it).unwrap());
+                    facts.extend([Facts { system, started, recovery }; 2]);
+                }
+            }
+        }
+        let mut met = std::collections::BTreeMap::new();
+        meet(&facts, |ones, others| {
+            for one in ones {
+                for other in others.iter().filter(|it| ones != others || one < *it) {
+                    *met.entry((*one.min(other), *one.max(other))).or_insert(0) += 1;
+                }
+            }
+        });
+        for one in 0..facts.len() {
+            for other in one + 1..facts.len() {
+                let expected = facts[one].agree(facts[other]).then_some(&1);
+                assert_eq!(met.get(&(one, other)), expected, "{:?} {:?}", facts[one], facts[other]);
+            }
+        }
+    }
+}

@@ -71,8 +71,8 @@ pub struct Rounds {
     classes: Classes,
     /// How many rounds were added.
     count: usize,
-    /// Pairs whose answers contradict each other.
-    tainted: BTreeSet<(usize, usize)>,
+    /// Pairs whose answers contradict each other, with the round: the one of smaller place first.
+    tainted: BTreeSet<(usize, usize, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,11 +120,9 @@ impl Stay {
         }
     }
 
-    /// Whether not seeing the holder's key proves that this reader is another server.
+    /// Whether not seeing the holder's key, in the same round, proves that this reader is another server.
     fn covered_by(&self, holder: &Self) -> bool {
-        self.round == holder.round
-            && holder.holding.0 <= self.reading.0
-            && self.reading.1 <= holder.holding.1
+        holder.holding.0 <= self.reading.0 && self.reading.1 <= holder.holding.1
     }
 
     fn apart_by_facts(&self, other: &Self) -> bool {
@@ -175,7 +173,7 @@ impl Rounds {
                 || differ(answer.system_identifier, holder.answer.system_identifier)
                 || holder.contradicts(answer, self.count);
             if impossible {
-                self.tainted.insert((place.min(other), place.max(other)));
+                self.tainted.insert((place.min(other), place.max(other), self.count));
             } else {
                 self.classes.join(place, other);
                 self.members[other].seat.get_or_insert(row.database_oid);
@@ -259,8 +257,10 @@ impl Rounds {
     fn apart(&self, ones: &[usize], others: &[usize]) -> bool {
         ones.iter().any(|one| {
             others.iter().any(|other| {
-                let clean = !self.tainted.contains(&(*one.min(other), *one.max(other)));
-                clean && self.members[*one].apart_from(&self.members[*other])
+                let clean = |round: usize| {
+                    !self.tainted.contains(&(*one.min(other), *one.max(other), round))
+                };
+                self.members[*one].apart_from(&self.members[*other], clean)
             })
         })
     }
@@ -273,7 +273,9 @@ impl Rounds {
     ) {
         for one in ones {
             for other in others {
-                let tainted = self.tainted.contains(&(*one.min(other), *one.max(other)));
+                let (low, high) = (*one.min(other), *one.max(other));
+                let tainted =
+                    self.tainted.range((low, high, 0)..=(low, high, self.count)).next().is_some();
                 let doubt = if tainted { Doubt::ServerChanged } else { Doubt::NotCovered };
                 let (one, other) = (self.members[*one].target, self.members[*other].target);
                 if one.tenant != other.tenant {
@@ -285,12 +287,14 @@ impl Rounds {
 }
 
 impl Member {
-    fn apart_from(&self, other: &Self) -> bool {
+    /// `clean` says of a round that the two did not contradict each other in it.
+    fn apart_from(&self, other: &Self, clean: impl Fn(usize) -> bool) -> bool {
         self.stays.iter().any(|one| {
-            other.stays.iter().any(|other| {
-                let together = one.round == other.round && one.apart_by_facts(other);
-                together || one.covered_by(other) || other.covered_by(one)
-            })
+            let same_round = other.stays.iter().filter(|it| it.round == one.round);
+            clean(one.round)
+                && same_round.into_iter().any(|other| {
+                    one.apart_by_facts(other) || one.covered_by(other) || other.covered_by(one)
+                })
         })
     }
 }
@@ -321,4 +325,288 @@ impl<'a> Holder<'a> {
 
 fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     matches!((one, other), (Some(one), Some(other)) if one != other)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    /// One line per member: `1 sees=1,2`, with `at=` when it was sent, `hold=` how long it held, `delay=`, `start=`,
+    /// `sys=`, `oid=`, `pid=` of its own process, `lie=2` for a key that it sees held by another process; or `1 !`.
+    fn round(text: &str) -> Vec<Result<Answer, Blank>> {
+        let lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
+        lines.map(|line| member(&line.split_whitespace().collect::<Vec<_>>())).collect()
+    }
+
+    fn member(words: &[&str]) -> Result<Answer, Blank> {
+        let number: u32 = words[0].parse().unwrap();
+        let reader = TargetRef { tenant: number, target: 0 };
+        if words.contains(&"!") {
+            return Err((reader, Doubt::Denied));
+        }
+        let text =
+            |name: &str| words.iter().find_map(|it| it.strip_prefix(name)?.strip_prefix('='));
+        let given = |name: &str, default: i64| text(name).map_or(default, |it| it.parse().unwrap());
+        let keys = |name: &str| -> Vec<i64> {
+            text(name)
+                .into_iter()
+                .flat_map(|it| it.split(','))
+                .map(|it| it.parse().unwrap())
+                .collect()
+        };
+        let row = |key: i64, pid: i64| SeenKey {
+            key,
+            database_oid: u32::try_from(500 + key).unwrap(),
+            pid: i32::try_from(pid).unwrap(),
+        };
+        let seen = keys("sees")
+            .into_iter()
+            .map(|it| row(it, it))
+            .chain(keys("lie").into_iter().map(|it| row(it, 99)));
+        let (sent, hold, delay) = (given("at", 0), given("hold", 200), given("delay", 100));
+        Ok(Answer {
+            reader,
+            sent,
+            returned: sent + given("took", 210),
+            locked: 5,
+            read: 5 + delay,
+            released: 5 + hold,
+            delay,
+            key: number.into(),
+            seen: seen.collect(),
+            pid: i32::try_from(given("pid", number.into())).unwrap(),
+            started_at: Some(given("start", 1)),
+            in_recovery: Some(false),
+            database_oid: None,
+            system_identifier: Some(u64::try_from(given("sys", 1)).unwrap()),
+        })
+    }
+
+    fn render(witnessed: &Witnessed) -> String {
+        let mut lines = String::new();
+        for server in &witnessed.servers {
+            let seats: Vec<String> = server
+                .iter()
+                .map(|it| format!("{}:{}", it.target.tenant, it.database_oid))
+                .collect();
+            lines.push_str(&format!("server {}\n", seats.join(" ")));
+        }
+        for (one, other, doubt) in &witnessed.undecided {
+            lines.push_str(&format!("open {} {} {doubt:?}\n", one.tenant, other.tenant));
+        }
+        for (target, doubt) in &witnessed.blind {
+            lines.push_str(&format!("blind {} {doubt:?}\n", target.tenant));
+        }
+        lines
+    }
+
+    #[track_caller]
+    fn check(rounds: &[&str], expected: &Expect) {
+        let mut all = Rounds::default();
+        for text in rounds {
+            all.add(&round(text));
+        }
+        expected.assert_eq(&render(&all.finish()));
+    }
+
+    #[test]
+    fn members_that_see_each_other_are_one_server() {
+        check(
+            &["1 sees=1,2\n2 sees=1,2"],
+            &expect![[r#"
+            server 1:501 2:502
+        "#]],
+        );
+    }
+
+    #[test]
+    fn being_one_server_is_transitive() {
+        check(
+            &["1 sees=1,2\n2 sees=1,2,3 at=75\n3 sees=2,3 at=150"],
+            &expect![[r#"
+                server 1:501 2:502 3:503
+            "#]],
+        );
+    }
+
+    #[test]
+    fn members_that_provably_do_not_see_each_other_are_apart() {
+        check(&["1 sees=1\n2 sees=2"], &expect![[""]]);
+    }
+
+    #[test]
+    fn a_lock_that_was_not_held_throughout_the_read_proves_no_absence() {
+        check(
+            &["1 sees=1\n2 sees=2 at=300"],
+            &expect![[r#"
+            open 1 2 NotCovered
+        "#]],
+        );
+        check(
+            &["1 sees=1\n2 sees=2 hold=40 took=1000 delay=20"],
+            &expect![[r#"
+            open 1 2 NotCovered
+        "#]],
+        );
+    }
+
+    #[test]
+    fn the_holding_must_cover_the_reading_at_both_ends() {
+        // Reads within [100, 110], is held within [10, 200].
+        check(&["1 sees=1 hold=200\n2 sees=2 at=90"], &expect![[""]]);
+        check(
+            &["1 sees=1\n2 sees=2 at=91"],
+            &expect![[r#"
+            open 1 2 NotCovered
+        "#]],
+        );
+        check(&["1 sees=1 at=-90\n2 sees=2"], &expect![[""]]);
+    }
+
+    #[test]
+    fn a_reader_that_does_not_see_its_own_lock_has_seen_nothing() {
+        check(
+            &["1 sees=2\n2 sees=2"],
+            &expect![[r#"
+            blind 1 ControlMissing
+        "#]],
+        );
+        check(
+            &["1 sees=1 pid=7\n2 sees=2"],
+            &expect![[r#"
+            blind 1 ControlMissing
+        "#]],
+        );
+        check(
+            &["1 sees=1,2\n2"],
+            &expect![[r#"
+            server 1:501 2:502
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_key_held_by_another_process_is_no_sighting() {
+        check(
+            &["1 sees=1 lie=2\n2 sees=2"],
+            &expect![[r#"
+            open 1 2 ServerChanged
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_sighting_between_members_whose_facts_differ_is_impossible() {
+        check(
+            &["1 sees=1,2 start=1\n2 sees=2 start=2"],
+            &expect![[r#"
+            open 1 2 ServerChanged
+        "#]],
+        );
+        check(
+            &["1 sees=1,2 sys=1\n2 sees=2 sys=2"],
+            &expect![[r#"
+            open 1 2 ServerChanged
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_sighting_against_a_proven_absence_decides_nothing() {
+        check(
+            &["1 sees=1,2\n2 sees=2"],
+            &expect![[r#"
+            open 1 2 ServerChanged
+        "#]],
+        );
+    }
+
+    #[test]
+    fn members_whose_facts_differ_now_are_apart_however_long_they_held() {
+        check(&["1 sees=1 start=1\n2 sees=2 start=2 at=900"], &expect![[""]]);
+    }
+
+    #[test]
+    fn a_clock_that_says_more_than_passed_covers_nothing() {
+        check(
+            &["1 sees=1 hold=5000\n2 sees=2 hold=5000"],
+            &expect![[r#"
+            open 1 2 NotCovered
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_member_without_an_answer_is_blind_and_the_others_are_judged() {
+        check(
+            &["1 sees=1,2\n2 sees=1,2\n3 !\n4 sees=4"],
+            &expect![[r#"
+            server 1:501 2:502
+            blind 3 Denied
+        "#]],
+        );
+    }
+
+    #[test]
+    fn a_later_round_settles_what_was_left_open_and_takes_nothing_back() {
+        check(
+            &["1 sees=1\n2 sees=2 at=300\n3 !", "1 sees=1,3\n2 sees=2\n3 sees=1,3"],
+            &expect![[r#"
+                server 1:501 3:503
+            "#]],
+        );
+        check(
+            &["1 sees=1,2\n2 sees=1,2\n3 sees=3", "1 !\n2 sees=2\n3 sees=3 at=300"],
+            &expect![[r#"
+                server 1:501 2:502
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_contradiction_is_settled_by_a_later_round_without_one() {
+        check(&["1 sees=1 lie=2\n2 sees=2", "1 sees=1\n2 sees=2"], &expect![[""]]);
+        check(&["1 sees=1 lie=2\n2 sees=2", "1 sees=1,2\n2 sees=1,2"], &expect![[r#"
+            server 1:501 2:502
+        "#]]);
+    }
+
+    #[test]
+    fn keys_of_different_rounds_prove_nothing_of_each_other() {
+        check(
+            &["1 sees=1", "2 sees=2"],
+            &expect![[r#"
+            open 1 2 NotCovered
+        "#]],
+        );
+    }
+
+    #[test]
+    fn one_absence_between_two_servers_is_enough_for_all_their_members() {
+        check(
+            &["1 sees=1,2\n2 sees=1,2\n3 sees=3,4\n4 sees=3,4 at=150"],
+            &expect![[r#"
+            server 1:501 2:502
+            server 3:503 4:504
+        "#]],
+        );
+    }
+
+    #[test]
+    fn who_is_unsettled_is_asked_again() {
+        let mut rounds = Rounds::default();
+        rounds.add(&round("1 sees=1\n2 sees=2 at=300\n3 !\n4 sees=4 start=9"));
+        let asked: Vec<u32> = rounds.unsettled().iter().map(|it| it.tenant).collect();
+        assert_eq!(asked, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_single_round_is_judged_like_the_first_of_many() {
+        let answers = round("1 sees=1,2\n2 sees=1,2");
+        let mut rounds = Rounds::default();
+        rounds.add(&answers);
+        assert_eq!(judge(&answers), rounds.finish());
+    }
 }
