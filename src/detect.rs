@@ -101,14 +101,15 @@ pub struct Condition {
 pub fn detect(case: &Case<'_>) -> Detection {
     let index = Index::new(case);
     let (servers, mut huddles) = Servers::settle(&index);
+    let hosts = exposure::shared_host(&index, &servers, &huddles);
     let streams = Streams::follow(&index, &servers);
     huddles.extend(streams.huddles.iter().cloned());
     let mut doubts = Doubts::of(&index, &huddles);
-    let (mut claims, told) = sharing::relate(&index, &servers, &streams, &huddles);
+    let mut claims = sharing::relate(&index, &servers, &streams, &huddles);
     claims.extend(stamps::claims(&index, &servers, &streams));
     claims.extend(rows::claims(&index));
     claims.extend(exposure::claims(&index));
-    claims.extend(exposure::shared_host(&index, &servers, &told));
+    claims.extend(hosts);
     claims.extend(health::claims(&index));
     let routes = routes::follow(&index, &servers, &streams);
     claims.extend(routes.claims);

@@ -263,9 +263,12 @@ mod tests {
         );
         check("a sys=1 start=1\nb sys=1 start=5000", &expect![[""]]);
         check("a sys=1 start=1\nb sys=1 start=9000 skew=4", &expect![[""]]);
-        check("a sys=1 start=1\nb sys=1 start=9001 skew=4", &expect![[r#"
+        check(
+            "a sys=1 start=1\nb sys=1 start=9001 skew=4",
+            &expect![[r#"
             group a.0 b.0
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

@@ -568,9 +568,12 @@ mod tests {
     #[test]
     fn a_contradiction_is_settled_by_a_later_round_without_one() {
         check(&["1 sees=1 lie=2\n2 sees=2", "1 sees=1\n2 sees=2"], &expect![[""]]);
-        check(&["1 sees=1 lie=2\n2 sees=2", "1 sees=1,2\n2 sees=1,2"], &expect![[r#"
+        check(
+            &["1 sees=1 lie=2\n2 sees=2", "1 sees=1,2\n2 sees=1,2"],
+            &expect![[r#"
             server 1:501 2:502
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

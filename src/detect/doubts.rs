@@ -14,6 +14,7 @@ use super::servers::{Huddle, Why};
 use super::wording::names;
 use crate::model::observation::Outcome;
 use crate::model::relation::Doubt;
+use crate::model::tenant::TenantId;
 
 /// By tenant; sorted and without repetition.
 pub(super) struct Doubts(BTreeMap<u32, BTreeSet<String>>);
@@ -77,14 +78,15 @@ impl Doubts {
         partners: &BTreeSet<u32>,
         reason: Why,
     ) {
+        let mut sorted: Vec<(&TenantId, u32)> =
+            partners.iter().map(|it| (index.id(*it), *it)).collect();
+        sorted.sort_unstable();
         for tenant in tenants {
             let others = partners.len() - usize::from(partners.contains(tenant));
-            if others == 0 {
-                continue;
+            if others != 0 {
+                let named = sorted.iter().filter(|it| it.1 != *tenant).map(|it| it.0);
+                self.add(*tenant, sentence(reason, &names(others, named)));
             }
-            let partners = partners.iter().filter(|it| *it != tenant);
-            let named = names(others, partners.map(|it| index.id(*it)));
-            self.add(*tenant, sentence(reason, &named));
         }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::index::{Index, Look};
-use super::servers::Servers;
+use super::servers::{Huddle, Servers};
 use super::sharing::Told;
 use super::wording::{named, steps, targets};
 use crate::model::address::{Provider, Route};
@@ -128,11 +128,26 @@ fn over_privileged_role(
     }
 }
 
+/// Pairs that are not known to be on different servers.
+fn one_server_or_undecided(index: &Index<'_>, servers: &Servers, undecided: &[Huddle]) -> Told {
+    let mut told = Told::default();
+    for members in servers.members.iter().filter(|it| 1 < it.len()) {
+        told.add(&members.iter().map(|it| index.looks[*it].tenant()).collect());
+    }
+    told.doubt(undecided);
+    told
+}
+
 /// Different servers behind one address, where the policy promises a host to each.
-pub(super) fn shared_host(index: &Index<'_>, servers: &Servers, told: &Told) -> Vec<Claim> {
+pub(super) fn shared_host(
+    index: &Index<'_>,
+    servers: &Servers,
+    undecided: &[Huddle],
+) -> Vec<Claim> {
     if Isolation::Host < index.case.policy.isolation {
         return Vec::new();
     }
+    let told = one_server_or_undecided(index, servers, undecided);
     let mut hosts: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
     for (place, look) in index.looks.iter().enumerate() {
         let transport = &look.sighting.transport;

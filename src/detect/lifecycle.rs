@@ -422,7 +422,9 @@ mod tests {
             .scan(&Look { apart: "a", ..Look::default() })
             .scan(&Look { apart: "a b", ..Look::default() })
             .scan(&Look { apart: "a b", ..Look::default() });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               8ba7 open shared_database 1x since 1 last 1 a b
             2:
@@ -430,7 +432,8 @@ mod tests {
             3:
               8ba7 resolved shared_database 1x since 1 last 1 a b
             4:
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -439,14 +442,17 @@ mod tests {
         life.scan(&Look { claims: &["shared_database a b"], ..Look::default() })
             .scan(&Look { apart: "a b", ..Look::default() })
             .scan(&Look { claims: &["shared_database a b"], ..Look::default() });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               8ba7 open shared_database 1x since 1 last 1 a b
             2:
               8ba7 resolved shared_database 1x since 1 last 1 a b
             3:
               8ba7 open shared_database 1x since 3 last 3 a b
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -456,7 +462,9 @@ mod tests {
             .scan(&Look { claims: &["unhealthy a"], ..Look::default() })
             .scan(&Look { apart: "a", ..Look::default() })
             .scan(&Look { serving: "a", ..Look::default() });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               237e pending unhealthy 1x since 1 last 1 a
             2:
@@ -465,7 +473,8 @@ mod tests {
               237e open unhealthy 2x since 1 last 2 a
             4:
               237e resolved unhealthy 2x since 1 last 2 a
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -474,14 +483,17 @@ mod tests {
         life.scan(&Look { claims: &["degraded a"], serving: "a", ..Look::default() })
             .scan(&Look { serving: "a", apart: "a", ..Look::default() })
             .scan(&Look { serving: "a", healthy: "a", ..Look::default() });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               9e6c pending degraded 1x since 1 last 1 a
             2:
               9e6c pending degraded 1x since 1 last 1 a
             3:
               9e6c resolved degraded 1x since 1 last 1 a
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -490,14 +502,17 @@ mod tests {
         life.scan(&Look { claims: &["shared_cluster b c"], apart: "a b c", ..Look::default() })
             .scan(&Look { claims: &["shared_cluster a b c"], apart: "a b c", ..Look::default() })
             .scan(&Look { claims: &["shared_cluster a c"], apart: "a b c", ..Look::default() });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               a69f open shared_cluster 1x since 1 last 1 b c
             2:
               a69f open shared_cluster 2x since 1 last 2 a b c
             3:
               a69f open shared_cluster 3x since 1 last 3 a c
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -508,12 +523,15 @@ mod tests {
             apart: "a b",
             ..Look::default()
         });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               cd37 open shared_cluster 1x since 1 last 1 a b c
             2:
               cd37 open shared_cluster 2x since 1 last 2 a b c
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -525,7 +543,9 @@ mod tests {
                 ..Look::default()
             })
             .scan(&Look { claims: &["shared_cluster a b c d"], ..Look::default() });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               b0f7 open shared_cluster 1x since 1 last 1 c d
             2:
@@ -534,7 +554,8 @@ mod tests {
             3:
               cd37 resolved shared_cluster 1x since 2 last 2 a b
               b0f7 open shared_cluster 3x since 1 last 3 a b c d
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -550,13 +571,16 @@ mod tests {
             apart: "a b c d e",
             ..Look::default()
         });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               cd37 open shared_cluster 1x since 1 last 1 a b c d e
             2:
               a69f open shared_cluster 1x since 2 last 2 a b
               cd37 open shared_cluster 2x since 1 last 2 c d e
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -581,14 +605,17 @@ mod tests {
             .acknowledge(3)
             .scan(&Look { claims: &["shared_database a b"], ..Look::default() })
             .scan(&Look::default());
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               8ba7 open shared_database 1x since 1 last 1 a b
             2:
               8ba7 acknowledged shared_database 2x since 1 last 2 a b
             3:
               8ba7 open shared_database 2x since 1 last 2 a b
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -603,14 +630,17 @@ mod tests {
             claims: &["shared_database a b c", "cloned_lineage a b c"],
             ..Look::default()
         });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               8ba7 open shared_database 1x since 1 last 1 a b
               27d3 open cloned_lineage 1x since 1 last 1 a b
             2:
               8ba7 open shared_database 2x since 1 last 2 a b c
               27d3 acknowledged cloned_lineage 2x since 1 last 2 a b c
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -619,14 +649,17 @@ mod tests {
         let claims: &[&str] = &["shared_database a gone", "registry_conflict a gone"];
         life.scan(&Look { claims, ..Look::default() })
             .scan(&Look { apart: "a b c d e", ..Look::default() });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               8ba7 open shared_database 1x since 1 last 1 a gone
               30c0 open registry_conflict 1x since 1 last 1 a gone
             2:
               8ba7 open shared_database 1x since 1 last 1 a gone
               30c0 resolved registry_conflict 1x since 1 last 1 a gone
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -636,7 +669,9 @@ mod tests {
             .scan(&Look { claims: &["monitor_suspect"], mass_failure: true, ..Look::default() })
             .scan(&Look { apart: "a", partial: true, ..Look::default() })
             .scan(&Look { apart: "a b c d e", ..Look::default() });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               f74e open monitor_suspect 1x since 1 last 1 
             2:
@@ -645,7 +680,8 @@ mod tests {
               f74e open monitor_suspect 2x since 1 last 2 
             4:
               f74e resolved monitor_suspect 2x since 1 last 2 
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
@@ -653,13 +689,16 @@ mod tests {
         let mut life = Life::new();
         life.scan(&Look { claims: &["orphaned_project a", "operation_stuck"], ..Look::default() })
             .scan(&Look { apart: "a", serving: "a", healthy: "a", ..Look::default() });
-        check(&life, &expect![[r#"
+        check(
+            &life,
+            &expect![[r#"
             1:
               2760 open operation_stuck 1x since 1 last 1 
               bdcc open orphaned_project 1x since 1 last 1 a
             2:
               2760 open operation_stuck 1x since 1 last 1 
               bdcc open orphaned_project 1x since 1 last 1 a
-        "#]]);
+        "#]],
+        );
     }
 }

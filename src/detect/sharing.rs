@@ -34,7 +34,7 @@ impl Told {
         self.groups.push(group.clone());
     }
 
-    fn doubt(&mut self, huddles: &[Huddle]) {
+    pub(super) fn doubt(&mut self, huddles: &[Huddle]) {
         for huddle in huddles {
             for tenant in huddle.ones.union(&huddle.others) {
                 self.doubtful.entry(*tenant).or_default().push(self.undecided.len());
@@ -73,13 +73,13 @@ impl Told {
     }
 }
 
-/// The claims of the four relations, and the pairs that are settled by more than a common ancestor.
+/// The claims of the four relations.
 pub(super) fn relate(
     index: &Index<'_>,
     servers: &Servers,
     streams: &Streams,
     huddles: &[Huddle],
-) -> (Vec<Claim>, Told) {
+) -> Vec<Claim> {
     let mut told = Told::default();
     let mut found = Found::default();
     for members in servers.members.iter().filter(|it| several(index, it)) {
@@ -114,7 +114,7 @@ pub(super) fn relate(
     claims.extend(replication(index, servers, streams, &mut told));
     told.doubt(huddles);
     claims.extend(lineage(index, &told));
-    (claims, told)
+    claims
 }
 
 /// One claim for one set of tenants, however many places show it.
@@ -297,7 +297,7 @@ fn cloned_lineage(index: &Index<'_>, tenants: &BTreeSet<u32>, places: &[usize]) 
             "descend from one data directory, and at least one was promoted from another's data",
         )
     };
-    let promoted: Vec<Fact> = promoted.into_iter().map(|it| index.id(it).as_str().into()).collect();
+    let promoted: Vec<Fact> = index.ids(&promoted).iter().map(|it| it.as_str().into()).collect();
     Claim {
         kind: Kind::ClonedLineage,
         severity,
@@ -335,8 +335,7 @@ fn promoted(index: &Index<'_>, places: &[usize]) -> BTreeSet<u32> {
 
 fn evidence(index: &Index<'_>, places: &[usize]) -> Evidence {
     let mut places = places.to_vec();
-    // By name, so that the order of the registry does not show.
-    places.sort_by_key(|it| (index.id(index.looks[*it].tenant()), index.looks[*it].target.target));
+    places.sort_unstable();
     places.dedup();
     let looks = || places.iter().map(|it| &index.looks[*it]);
     let systems: BTreeSet<String> = looks()

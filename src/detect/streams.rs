@@ -324,16 +324,15 @@ fn roles(index: &Index<'_>, servers: &Servers) -> (Vec<Primary>, Vec<Standby>) {
 
 fn nature(index: &Index<'_>, members: &[usize], looks: &BTreeMap<usize, &StreamLook>) -> Nature {
     let fingerprints = || members.iter().map(|it| index.looks[*it].fingerprint());
-    // 0 is what a server says that has not yet learnt its own.
-    let timeline = members
-        .iter()
-        .filter_map(|it| looks.get(it).and_then(|look| look.timeline))
-        .chain(fingerprints().filter_map(|it| it.timeline))
-        .find(|it| *it != 0);
+    let looked = members.iter().filter_map(|it| looks.get(it).and_then(|look| look.timeline));
     Nature {
-        system: fingerprints().find_map(|it| it.system_identifier),
-        major: index.looks[members[0]].fingerprint().server_version / 10_000,
-        timeline,
+        system: fingerprints().filter_map(|it| it.system_identifier).max(),
+        major: fingerprints().map(|it| it.server_version / 10_000).max().unwrap_or_default(),
+        // Timelines only grow, so the largest is the latest. 0 is what a server says that has not yet learnt its own.
+        timeline: looked
+            .chain(fingerprints().filter_map(|it| it.timeline))
+            .filter(|it| *it != 0)
+            .max(),
     }
 }
 

@@ -147,9 +147,10 @@ mod tests {
             findings = advance(findings, detection.claims, &examined, case.policy, now());
             lines.push_str("scan\n");
             for tenant in assemble(&case, &detection.tenants, &findings) {
-                let cause = tenant.cause.map(|it| format!(" ({})", it.label())).unwrap_or_default();
+                let trouble =
+                    tenant.cause.map(|it| format!(" ({})", it.label())).unwrap_or_default();
                 lines.push_str(&format!(
-                    "{} {} {}{cause}\n",
+                    "{} {} {}{trouble}\n",
                     tenant.id, tenant.isolation, tenant.health
                 ));
                 tenant.doubts.iter().for_each(|it| lines.push_str(&format!("  {it}\n")));
@@ -162,17 +163,22 @@ mod tests {
 
     #[test]
     fn sharing_breaches_its_members_and_nobody_else() {
-        check(&[SHARED], &expect![[r#"
+        check(
+            &[SHARED],
+            &expect![[r#"
             scan
             a breached healthy
             b breached healthy
             c isolated healthy
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn sharing_that_cannot_be_looked_at_again_is_still_a_breach() {
-        check(&[SHARED, "a sys=1 start=1\nb failed=timeout\nc"], &expect![[r#"
+        check(
+            &[SHARED, "a sys=1 start=1\nb failed=timeout\nc"],
+            &expect![[r#"
             scan
             a breached healthy
             b breached healthy
@@ -181,8 +187,11 @@ mod tests {
             a breached healthy
             b breached unhealthy (timeout)
             c isolated healthy
-        "#]]);
-        check(&[SHARED, "a sys=1 start=1\nb\nc"], &expect![[r#"
+        "#]],
+        );
+        check(
+            &[SHARED, "a sys=1 start=1\nb\nc"],
+            &expect![[r#"
             scan
             a breached healthy
             b breached healthy
@@ -191,12 +200,15 @@ mod tests {
             a isolated healthy
             b isolated healthy
             c isolated healthy
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn an_exception_takes_effect_on_what_was_found_before() {
-        check(&[SHARED, "a\nb failed=timeout\nexception shared_database a b"], &expect![[r#"
+        check(
+            &[SHARED, "a\nb failed=timeout\nexception shared_database a b"],
+            &expect![[r#"
             scan
             a breached healthy
             b breached healthy
@@ -205,49 +217,62 @@ mod tests {
             a isolated healthy
             b unverified unhealthy (timeout)
               it was not reached: timeout
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn what_was_not_seen_is_unverified_and_what_was_not_asked_has_no_report() {
-        check(&["a\nb failed=timeout\nc untried\nd unasked"], &expect![[r#"
+        check(
+            &["a\nb failed=timeout\nc untried\nd unasked"],
+            &expect![[r#"
             scan
             a isolated healthy
             b unverified unhealthy (timeout)
               it was not reached: timeout
             c unverified unknown
               it was not visited: the scan was stopped before its turn
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn a_conflict_of_the_registry_and_drift_cloud_the_verdict() {
-        check(&["a project=host:x project=user:y\nb\nbaseline b sys=7"], &expect![[r#"
+        check(
+            &["a project=host:x project=user:y\nb\nbaseline b sys=7"],
+            &expect![[r#"
             scan
             a unverified healthy
               the registry contradicts itself about a
             b unverified healthy
               the database behind b is not the one that was seen before: database_url: the system identifier was 7 and is 1001
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn health_is_the_worst_of_the_targets() {
-        check(&["a\na/databases.x failed=timeout\nb connections=90\nc readonly"], &expect![[r#"
+        check(
+            &["a\na/databases.x failed=timeout\nb connections=90\nc readonly"],
+            &expect![[r#"
             scan
             a unverified unhealthy (timeout)
               databases.x was not reached: timeout
             b isolated degraded
             c isolated unhealthy (read_only)
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn copies_and_plain_text_are_no_breach() {
-        check(&["a sys=1 tls=none\nb sys=1"], &expect![[r#"
+        check(
+            &["a sys=1 tls=none\nb sys=1"],
+            &expect![[r#"
             scan
             a isolated healthy
             b isolated healthy
-        "#]]);
+        "#]],
+        );
     }
 }

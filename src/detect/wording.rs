@@ -41,9 +41,11 @@ pub(super) fn moment(micros: i64) -> String {
         .map_or_else(|_| format!("{micros} microseconds since 1970"), |it| it.to_string())
 }
 
-/// Each target with what it said of its identity.
+/// Each target with what it said of its identity, by name, so that the order of the registry does not show.
 pub(super) fn targets(index: &Index<'_>, places: &[usize]) -> Fact {
-    Fact::List(places.iter().take(DESCRIBED).map(|it| target(index, *it)).collect())
+    let mut places = places.to_vec();
+    places.sort_by_key(|it| (index.id(index.looks[*it].tenant()), index.looks[*it].target.target));
+    Fact::List(places.into_iter().take(DESCRIBED).map(|it| target(index, it)).collect())
 }
 
 fn target(index: &Index<'_>, place: usize) -> Fact {
