@@ -29,6 +29,7 @@ const SERVERS: [(u64, i64, bool); 6] =
 
 /// One way to one database, as it really is and as we see it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each drawn by itself")]
 struct Way {
     tenant: usize,
     server: usize,
@@ -86,11 +87,11 @@ struct World {
 }
 
 fn now() -> Timestamp {
-    "2026-11-23T12:00:00Z".parse().unwrap()
+    "2026-11-23T12:00:00Z".parse().expect("a time")
 }
 
 fn id(tenant: usize) -> TenantId {
-    TenantId::parse(&format!("t{tenant}")).unwrap()
+    TenantId::parse(&format!("t{tenant}")).expect("an id")
 }
 
 impl World {
@@ -116,7 +117,7 @@ impl World {
     }
 
     fn tenant(&mut self, fleet: &Fleet, tenant: usize, ways: &[&Way]) {
-        let number = u32::try_from(self.tenants.len()).unwrap();
+        let number = u32::try_from(self.tenants.len()).expect("a small fleet");
         for (target, way) in (0..).zip(ways) {
             let target = TargetRef { tenant: number, target };
             let took = Duration::from_millis(1);
@@ -311,8 +312,8 @@ fn stands(claims: &[Claim], kind: Kind, one: &TenantId, other: &TenantId) -> boo
         .any(|it| it.kind == kind && it.tenants.contains(one) && it.tenants.contains(other))
 }
 
-fn agree<T: PartialEq>(one: Option<T>, other: Option<&T>) -> bool {
-    one.as_ref().zip(other).is_none_or(|(one, other)| one == other)
+fn agree<T: Copy + PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    one.zip(other).is_none_or(|(one, other)| one == other)
 }
 
 proptest! {
@@ -366,7 +367,7 @@ proptest! {
                 (way.sees_system.then_some(system), way.sees_start.then_some(started), standby)
             };
             let ((s1, b1, r1), (s2, b2, r2)) = (facts(left), facts(right));
-            let alike = agree(s1, s2.as_ref()) && agree(b1, b2.as_ref()) && r1 == r2;
+            let alike = agree(s1, s2) && agree(b1, b2) && r1 == r2;
             let open = world.witnessed.iter().any(|it| {
                 it.undecided.iter().any(|it| (it.0, it.1) == (one, other) || (it.1, it.0) == (one, other))
             });
