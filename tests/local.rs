@@ -38,7 +38,7 @@ async fn a_cluster_copies_itself_in_every_way() {
 }
 
 #[tokio::test]
-async fn a_restart_keeps_the_port_and_two_clusters_never_have_one() {
+async fn a_restart_keeps_port_and_data_and_two_clusters_never_have_one() {
     let ground = Ground::create().unwrap();
     let binaries = Binaries::find().unwrap();
     let (one, two) = tokio::join!(
@@ -48,10 +48,14 @@ async fn a_restart_keeps_the_port_and_two_clusters_never_have_one() {
     let (mut one, two) = (one.unwrap(), two.unwrap());
     let port = one.port().unwrap();
     assert_ne!(port, two.port().unwrap());
+    // Committed without waiting for the disk: an orderly stop keeps it, any other may lose it.
+    one.create_role("last", &random_password(), "").await.unwrap();
     one.stop(Shutdown::Fast).await.unwrap();
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
     one.start().await.unwrap();
     assert_eq!(one.port().unwrap(), port);
+    let kept = one.ask("postgres", "select rolname from pg_roles where rolname = 'last'").await;
+    assert_eq!(kept.unwrap().as_deref(), Some("last"));
 }
 
 #[tokio::test]

@@ -20,8 +20,8 @@ use super::process::{Process, Signal, run};
 use crate::secret::Secret;
 
 /// Generous, because a small machine may start a dozen clusters at once.
-pub(crate) const START_LIMIT: Duration = Duration::from_mins(1);
-const SQL_LIMIT: Duration = Duration::from_mins(1);
+pub(crate) const START_LIMIT: Duration = Duration::from_mins(2);
+const SQL_LIMIT: Duration = Duration::from_mins(2);
 const PORT_TRIES: u32 = 20;
 /// Below the range that systems hand out to outgoing connections, so that none of those takes a port between our
 /// look and the server's start.

@@ -17,7 +17,7 @@ use super::cluster::{ADMINISTRATOR, Cluster, START_LIMIT, Shutdown, identifier, 
 use super::process::LOOK_AGAIN;
 
 /// A standby that has not caught up by then will not.
-const FOLLOW_LIMIT: Duration = Duration::from_mins(1);
+const FOLLOW_LIMIT: Duration = Duration::from_mins(2);
 
 /// What belongs to the running server and not to its data.
 const LEFT_OUT: [&str; 4] = ["postmaster.pid", "postmaster.opts", "standby.signal", "backup_label"];
@@ -60,10 +60,17 @@ impl Cluster {
     /// A copy made while this cluster stands still. Both run afterwards.
     pub async fn cold_copy(&mut self, name: &str) -> Result<Self, LocalError> {
         self.stop(Shutdown::Fast).await?;
-        let mut copy = self.heir(name);
-        copy_files(self.data(), copy.data(), &copy, Part::Everything).await?;
+        let mut copy = self.sibling(name).await?;
         self.start().await?;
         copy.start().await?;
+        Ok(copy)
+    }
+
+    /// A copy of this cluster's files as they lie, not started: only a stopped cluster's make sense. What servers
+    /// born of one machine image are to each other.
+    pub async fn sibling(&self, name: &str) -> Result<Self, LocalError> {
+        let copy = self.heir(name);
+        copy_files(self.data(), copy.data(), &copy, Part::Everything).await?;
         Ok(copy)
     }
 

@@ -15,18 +15,18 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::LocalError;
 
-/// Waits for our end, then for the servers' ends (their `.running` files), at most 10 s; then removes the directory,
-/// trying again while something still writes into it.
+/// Waits for our end, then for the servers' ends (their `.running` files), then removes the directory, trying again
+/// while something still writes into it. Both waits end after a minute of a machine that is overloaded.
 const WATCHMAN: &str = r#"
 trap '' HUP INT TERM
 while read -r _; do :; done
 tries=0
-while [ "$tries" -lt 100 ] && ls "$1"/*.running >/dev/null 2>&1; do
+while [ "$tries" -lt 600 ] && ls "$1"/*.running >/dev/null 2>&1; do
   sleep 0.1
   tries=$((tries + 1))
 done
 tries=0
-while [ "$tries" -lt 20 ] && ! rm -rf "$1" 2>/dev/null; do
+while [ "$tries" -lt 300 ] && ! rm -rf "$1" 2>/dev/null; do
   sleep 0.2
   tries=$((tries + 1))
 done

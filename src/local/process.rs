@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::LocalError;
@@ -61,6 +61,8 @@ pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Process {
     shell: Child,
+    /// Held apart from the shell, because waiting for a child closes its input, and here that ends the server at once.
+    _lifeline: Option<ChildStdin>,
     running: PathBuf,
     log: PathBuf,
     command: String,

