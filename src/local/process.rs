@@ -116,9 +116,10 @@ impl Process {
             .stdin(Stdio::piped())
             .stdout(output)
             .stderr(errors);
-        let shell =
+        let mut shell =
             shell.spawn().map_err(|source| LocalError::Spawn { command: title.clone(), source })?;
-        Ok(Self { shell, running, log, command: title })
+        let lifeline = shell.stdin.take();
+        Ok(Self { shell, _lifeline: lifeline, running, log, command: title })
     }
 
     /// The server's own process id, once it has one.
