@@ -79,18 +79,11 @@ impl ScanLimits {
 #[derive(Debug)]
 pub struct Turn {
     pub target: TargetRef,
-    /// In the order in which they are to be tried. Empty where every host is a socket.
-    pub addresses: Vec<HostAddress>,
+    /// Of each of the job's hosts, in the order in which they are to be tried; none for a socket, or for a name that
+    /// does not resolve.
+    pub addresses: Vec<Vec<SocketAddr>>,
     /// The visit adds to it what it waited for us.
     pub patience: Arc<Patience>,
-}
-
-/// An address of one of a target's hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HostAddress {
-    /// Index into the job's hosts: the certificate must bear that one's name.
-    pub host: usize,
-    pub address: SocketAddr,
 }
 
 /// Visits each job once and tells each observation to `ended` as soon as it is made. They are returned in the order
@@ -263,10 +256,7 @@ where
     {
         while let Some(job) = self.queue.next() {
             let Job { target, hosts, .. } = self.jobs[job as usize];
-            let addresses = hosts.iter().enumerate().flat_map(|(host, it)| {
-                self.addresses(it).map(move |address| HostAddress { host, address })
-            });
-            let addresses = addresses.collect();
+            let addresses = hosts.iter().map(|it| self.addresses(it).collect()).collect();
             let patience = Arc::new(Patience::new());
             let turn = Turn { target, addresses, patience: Arc::clone(&patience) };
             self.visits.start((job, target), patience, self.limits.timeout, visit(turn));

@@ -4,7 +4,6 @@
 #[expect(dead_code, reason = "the benchmarks use the rest")]
 mod bare_client;
 #[path = "support/fake_postgres.rs"]
-#[expect(dead_code, reason = "the benchmarks use the rest")]
 mod fake_postgres;
 
 use std::net::SocketAddr;
@@ -16,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use watertight::dsn::{Host, HostName};
-use watertight::model::observation::Cause;
+use watertight::model::observation::{Cause, Observation, Outcome};
 use watertight::model::tenant::TargetRef;
 use watertight::scan::{Job, ScanLimits, scan};
 
@@ -35,9 +34,18 @@ fn fleet() -> Fleet {
     })
 }
 
+/// The first column of what was seen, or the failure.
+fn told(observation: &Observation) -> Result<String, Cause> {
+    match &observation.outcome {
+        Outcome::Seen(sighting) => Ok(sighting.fingerprint.database.to_string()),
+        Outcome::Failed(failure) => Err(failure.cause),
+        Outcome::NotTried(reason) => unreachable!("nobody stopped the scan: {reason:?}"),
+    }
+}
+
 fn hosts(fake: &FakePostgres, count: u32) -> Vec<[Host; 1]> {
     let host = |target| {
-        let address = fake.address(target);
+        let address = fake_postgres::address(target, fake.port());
         [Host { name: HostName::Ip(address.ip()), address: None, port: address.port() }]
     };
     (0..count).map(host).collect()
@@ -59,7 +67,11 @@ fn check(fleet: &Fleet, client: &Bare, expected: &Seen) {
     let fake = FakePostgres::start(fleet.clone());
     let runtime = runtime();
     let asked = runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(10), client.ask(fake.address(7))).await
+        tokio::time::timeout(
+            Duration::from_secs(10),
+            client.ask(fake_postgres::address(7, fake.port())),
+        )
+        .await
     });
     assert_eq!(asked.expect("it answers in time"), *expected);
 }
@@ -69,11 +81,12 @@ fn the_fake_lets_in_and_answers_as_a_server_does() {
     let right = Bare::new("set x; select y").password("secret");
     let answered = Seen::Row(vec!["7".into(), "set x; select y".into()]);
     let scram = Fleet { password: Some("secret".into()), ..fleet() };
-    let tls = Fleet { tls: Some(bare_client::server_config()), ..scram.clone() };
+    let (tls, certificate) = bare_client::server_config();
+    let tls = Fleet { tls: Some(tls), ..scram.clone() };
     let refused = Seen::Code("28P01".into());
     check(&fleet(), &right, &answered);
     check(&scram, &right, &answered);
-    check(&tls, &right.clone().over_tls(), &answered);
+    check(&tls, &right.clone().over_tls(&certificate), &answered);
     check(&scram, &right.clone().password("wrong"), &refused);
     check(&scram, &Bare::new("select y"), &Seen::NoAnswer);
 }
@@ -87,7 +100,7 @@ fn check_round_trips(password: Option<&str>, asking: impl AsyncFnOnce(SocketAddr
     let runtime = runtime();
     let took = runtime.block_on(async {
         let start = Instant::now();
-        let asking = asking(fake.address(0));
+        let asking = asking(fake_postgres::address(0, fake.port()));
         tokio::time::timeout(Duration::from_secs(10), asking).await.expect("it answers in time");
         start.elapsed()
     });
@@ -138,7 +151,7 @@ async fn a_fleet_with_hung_targets_is_scanned_whole() {
     observations.sort_by_key(|it| it.target);
     assert_eq!(observations.len(), 1_000);
     for it in observations {
-        let (target, told) = (it.target.tenant, bare_client::told(&it));
+        let (target, told) = (it.target.tenant, told(&it));
         if target % 20 == 19 {
             assert_eq!(told, Err(Cause::Timeout));
         } else {

@@ -51,11 +51,10 @@ impl Bare {
         self
     }
 
-    /// Trusting the certificate of `server_config`, and no other.
-    pub(crate) fn over_tls(mut self) -> Self {
+    /// Trusting this certificate (DER), and no other.
+    pub(crate) fn over_tls(mut self, certificate: &[u8]) -> Self {
         let mut roots = rustls::RootCertStore::empty();
-        let ca = rustls::pki_types::CertificateDer::from(certificate().0);
-        roots.add(ca).expect("our own certificate");
+        roots.add(certificate.to_vec().into()).expect("a certificate of ours");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -112,9 +111,9 @@ impl Bare {
     /// As a visit of the engine: the first column becomes the fingerprint's database.
     pub(crate) async fn observe(self, turn: Turn) -> Observation {
         let start = tokio::time::Instant::now();
-        let seen = self.ask(turn.addresses[0].address).await;
+        let seen = self.ask(turn.addresses[0][0]).await;
         let outcome = match seen {
-            Seen::Row(row) => Outcome::Seen(Box::new(sighting(&row[0], turn.addresses[0].address))),
+            Seen::Row(row) => Outcome::Seen(Box::new(sighting(&row, turn.addresses[0][0]))),
             Seen::Code(_) | Seen::NoAnswer => Outcome::Failed(Failure {
                 cause: Cause::ConnectionRefused,
                 detail: format!("{seen:?}").into(),
@@ -124,20 +123,11 @@ impl Bare {
     }
 }
 
-/// What `Bare::observe` saw: the first column, or the failure.
-pub(crate) fn told(observation: &Observation) -> Result<String, Cause> {
-    match &observation.outcome {
-        Outcome::Seen(sighting) => Ok(sighting.fingerprint.database.to_string()),
-        Outcome::Failed(failure) => Err(failure.cause),
-        Outcome::NotTried(reason) => unreachable!("nobody stopped the scan: {reason:?}"),
-    }
-}
-
-fn sighting(database: &str, peer: SocketAddr) -> Sighting {
+fn sighting(row: &[String], peer: SocketAddr) -> Sighting {
     let fingerprint = Fingerprint {
         system_identifier: None,
         database_oid: None,
-        database: database.into(),
+        database: row.first().map_or("", String::as_str).into(),
         timeline: None,
         in_recovery: None,
         started_at: None,
@@ -153,28 +143,17 @@ fn sighting(database: &str, peer: SocketAddr) -> Sighting {
     Sighting { fingerprint, transport, vitals: Vitals::default(), powers: None }
 }
 
-/// TLS for the fake fleet, by the certificate that `over_tls` trusts.
-pub(crate) fn server_config() -> Arc<rustls::ServerConfig> {
-    let (certificate, key) = certificate();
+/// TLS for a fake fleet, and the certificate that its clients are to trust, as DER.
+pub(crate) fn server_config() -> (Arc<rustls::ServerConfig>, Vec<u8>) {
+    let made = rcgen::generate_simple_self_signed(vec!["tenant.example".to_owned()]);
+    let made = made.expect("a certificate");
+    let certificate = made.cert.der().clone();
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider knows TLS 1.3")
         .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.into()],
-            PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key)),
-        );
-    Arc::new(config.expect("our own certificate"))
-}
-
-/// Made once in a process: certificate and key, as DER.
-fn certificate() -> (Vec<u8>, Vec<u8>) {
-    static MADE: std::sync::OnceLock<(Vec<u8>, Vec<u8>)> = std::sync::OnceLock::new();
-    let make = || {
-        let made = rcgen::generate_simple_self_signed(vec!["tenant.example".to_owned()]);
-        let made = made.expect("a certificate");
-        (made.cert.der().to_vec(), made.signing_key.serialize_der())
-    };
-    MADE.get_or_init(make).clone()
+        .with_single_cert(vec![certificate.clone()], PrivateKeyDer::from(key));
+    (Arc::new(config.expect("a key of ours")), certificate.to_vec())
 }

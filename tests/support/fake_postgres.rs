@@ -99,10 +99,6 @@ impl FakePostgres {
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
-
-    pub(crate) fn address(&self, target: u32) -> SocketAddr {
-        address(target, self.port)
-    }
 }
 
 impl Drop for FakePostgres {

@@ -1,0 +1,194 @@
+//! What a scan of ten thousand distant targets takes, some of them hung: against a fake fleet, 20 ms away.
+//!
+//! `cargo bench --bench fleet -- [--targets 10000] [--rounds 3] [--many 100000]`
+//!
+//! Why ratios of one run: two machines never agree on seconds. Rounds are interleaved, so that a noisy minute falls
+//! upon all alike. The fleet and each scan are processes of their own: neither's cost hides in the other's. It fails
+//! on wrong answers only.
+
+#[path = "../support/bare_client.rs"]
+#[expect(dead_code, reason = "the other benchmark uses the rest")]
+mod bare_client;
+#[path = "fleet/client.rs"]
+mod client;
+#[path = "../support/fake_postgres.rs"]
+mod fake_postgres;
+#[path = "../support/measure.rs"]
+mod measure;
+
+use std::io::Read;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use client::Run;
+use fake_postgres::{FakePostgres, Fleet};
+use measure::{Figures, Myself, figure, median, option, say, verdict, verdict_at_least};
+
+const ROUND_TRIP: Duration = Duration::from_millis(20);
+const PASSWORD: &str = "correct horse";
+/// Of twenty targets one hangs.
+const HUNG_EVERY: u32 = 20;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("serve") => serve(&arguments[1], arguments[2].parse().expect("a number")),
+        Some("scan") => client::run(&Run::read(&arguments[1..])),
+        _ => return compare(),
+    }
+    ExitCode::SUCCESS
+}
+
+/// The fleet's process: tells its port and ends with its input.
+fn serve(login: &str, hung_every: u32) {
+    let password = (login != "trust").then(|| PASSWORD.to_owned());
+    let (tls, certificate) = (login == "tls").then(bare_client::server_config).unzip();
+    let fleet = Fleet::answering(client::answer);
+    let fake =
+        FakePostgres::start(Fleet { round_trip: ROUND_TRIP, password, tls, hung_every, ..fleet });
+    // One certificate for each process: whoever connects must be told which.
+    let certificate = certificate.map(|it| BASE64.encode(it)).unwrap_or_default();
+    say(format_args!("{} {certificate}", fake.port()));
+    std::io::stdin().read_to_end(&mut Vec::new()).expect("wait for the end of the input");
+}
+
+struct Served {
+    process: Myself,
+    port: u16,
+    certificate: String,
+    login: &'static str,
+    hung_every: u32,
+}
+
+impl Served {
+    fn start(login: &'static str, hung_every: u32) -> Self {
+        let mut process = Myself::start(&["serve".into(), login.into(), hung_every.to_string()]);
+        let line = process.line();
+        let (port, certificate) = line.split_once(' ').unwrap_or((&line, ""));
+        let port = port.parse().expect("the fleet tells its port");
+        Self { process, port, certificate: certificate.to_owned(), login, hung_every }
+    }
+
+    /// One scan of `run.targets` of this fleet; complains where an answer is wrong.
+    fn scan(&self, run: &Run, wrong: &mut Vec<String>) -> Figures {
+        let certificate = self.certificate.clone();
+        let run = Run { port: self.port, login: self.login.to_owned(), certificate, ..run.clone() };
+        let before = measure::cpu_with_children(self.process.id());
+        let mut figures = Myself::start(&run.write()).figures();
+        let server = measure::cpu_with_children(self.process.id()).saturating_sub(before);
+        figures.insert("server_us".into(), server.as_secs_f64() * 1e6);
+        let hung = if self.hung_every == 0 { 0 } else { run.targets / self.hung_every };
+        let expected = [("seen", run.targets - hung), ("hung", hung), ("failed", 0)];
+        for (what, expected) in expected {
+            let told = figure(&figures, what);
+            if told.to_bits() != f64::from(expected).to_bits() {
+                wrong.push(format!("{run:?}: {what} is {told}, not {expected}"));
+            }
+        }
+        figures
+    }
+}
+
+fn compare() -> ExitCode {
+    let mut wrong = Vec::new();
+    hung_targets_and_distance(&mut wrong);
+    many_at_once(&mut wrong);
+    memory(&mut wrong);
+    for it in &wrong {
+        say(format_args!("WRONG: {it}"));
+    }
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(client: &str, concurrency: u32) -> Run {
+    Run {
+        client: client.to_owned(),
+        targets: option("--targets", 10_000),
+        concurrency,
+        timeout: Duration::from_secs(5),
+        ..Run::default()
+    }
+}
+
+/// The medians of one client against one fleet, over all rounds.
+fn shown(what: &str, rounds: &[Figures], round_trips: f64, run: &Run) -> Figures {
+    let names = rounds.first().into_iter().flat_map(|it| it.keys());
+    let mut medians: Figures = names
+        .map(|it| (it.clone(), median(rounds.iter().map(|round| figure(round, it)))))
+        .collect();
+    let rate = figure(&medians, "seen") / (figure(&medians, "last_seen_ms") / 1e3);
+    let ideal = f64::from(run.concurrency) / (round_trips * ROUND_TRIP.as_secs_f64());
+    medians.insert("rate".into(), rate);
+    medians.insert("ideal".into(), rate / ideal);
+    let [last, wall, cpu, server, peak, open] =
+        ["last_seen_ms", "wall_ms", "cpu_us", "server_us", "peak_kib", "sockets"]
+            .map(|it| figure(&medians, it));
+    let each = f64::from(run.targets);
+    say(format_args!(
+        "{what:28} {rate:7.0}/s  last answer {last:6.0} ms  all {wall:6.0} ms  client {:6.1} us  fake {:6.1} us  \
+         peak {:5.1} MB  sockets {open:4.0}",
+        cpu / each,
+        server / each,
+        peak / 1024.0,
+    ));
+    medians
+}
+
+fn hung_targets_and_distance(wrong: &mut Vec<String>) {
+    say("10 000 targets, 20 ms away, concurrency 256, deadline 5 s");
+    let (trust, hung) = (Served::start("trust", 0), Served::start("trust", HUNG_EVERY));
+    let (scram, tls) = (Served::start("scram", 0), Served::start("tls", 0));
+    let cases = [
+        ("bare, trust", &trust, run("bare", 256), 3.0),
+        ("visit, trust", &trust, run("visit", 256), 3.0),
+        ("visit, trust, 5 % hung", &hung, run("visit", 256), 3.0),
+        ("bare, SCRAM", &scram, run("bare", 256), 5.0),
+        ("visit, SCRAM", &scram, run("visit", 256), 5.0),
+        ("visit, TLS and SCRAM", &tls, run("visit", 256), 7.0),
+    ];
+    let mut rounds = vec![Vec::new(); cases.len()];
+    for _ in 0..option("--rounds", 3) {
+        for ((_, served, run, _), rounds) in cases.iter().zip(&mut rounds) {
+            rounds.push(served.scan(run, wrong));
+        }
+    }
+    let told = cases.iter().zip(&rounds);
+    let told: Vec<Figures> =
+        told.map(|((what, _, run, trips), rounds)| shown(what, rounds, *trips, run)).collect();
+    let [_, clean, hung, bare_scram, visit_scram, _] = told.as_slice() else { return };
+    let ratio = |name, of: &Figures, by: &Figures| figure(of, name) / figure(by, name);
+    verdict("last healthy answer, hung / none", ratio("last_seen_ms", hung, clean), 1.25);
+    let tail = (figure(hung, "wall_ms") - figure(hung, "last_seen_ms")) / 5_000.0;
+    verdict("all ended after the last healthy answer, in deadlines", tail, 1.1);
+    verdict_at_least("trust, share of C / (N x RTT)", figure(clean, "ideal"), 0.8);
+    verdict_at_least(
+        "SCRAM, targets per second / bare",
+        ratio("rate", visit_scram, bare_scram),
+        0.8,
+    );
+    verdict("SCRAM, client CPU / bare", ratio("cpu_us", visit_scram, bare_scram), 1.15);
+}
+
+fn many_at_once(wrong: &mut Vec<String>) {
+    say(
+        "10 000 targets, 20 ms away, SCRAM, concurrency 1 000, deadline 2 s: every one must be answered",
+    );
+    let scram = Served::start("scram", 0);
+    let run = Run { timeout: Duration::from_secs(2), ..run("visit", 1_000) };
+    let told: Vec<_> = (0..option("--rounds", 3)).map(|_| scram.scan(&run, wrong)).collect();
+    shown("visit, SCRAM", &told, 5.0, &run);
+}
+
+fn memory(wrong: &mut Vec<String>) {
+    say("Peak memory of a whole scan, registry and observations included");
+    let trust = Served::start("trust", 0);
+    for (targets, at_most) in
+        [(option("--targets", 10_000), 60.0), (option("--many", 100_000), 150.0)]
+    {
+        let run = Run { targets, ..run("visit", 256) };
+        let told = shown(&format!("{targets} targets"), &[trust.scan(&run, wrong)], 3.0, &run);
+        verdict("MB", figure(&told, "peak_kib") / 1024.0, at_most);
+    }
+}
