@@ -9,6 +9,7 @@
 //! - at most `ScanLimits::sockets` connections are open at once, and at most `per_server` to one server;
 //! - no task, address list or timer exists for a target before its turn: a hundred thousand wait in a few megabytes.
 
+mod lag;
 mod pace;
 mod queue;
 mod resolve;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::lag::Heartbeat;
 use self::pace::Pace;
 use self::queue::{JobId, Queue, Room, ServerId};
 use self::resolve::{NameId, Resolver};
@@ -122,6 +124,7 @@ where
     let mut stopped = pin!(stop.cancelled());
     let mut alarm = pin!(sleep_until(Instant::now()));
     let mut armed = false;
+    let mut heartbeat = Heartbeat::new();
     while !stop.is_cancelled() {
         pass.start_visits(&visit);
         if pass.visits.is_empty() && pass.resolver.is_done() {
@@ -137,6 +140,11 @@ where
         tokio::select! {
             biased;
             () = &mut stopped => (),
+            late = heartbeat.late() => {
+                if !late.is_zero() {
+                    pass.visits.forgive(late);
+                }
+            }
             Some((job, observation)) = pass.visits.ended() => pass.note(job, observation),
             Some(name) = pass.resolver.answered() => pass.resolved(name),
             () = &mut alarm, if armed => {

@@ -15,9 +15,12 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use watertight::dsn::{Host, HostName};
-use watertight::model::observation::{Cause, Observation, Outcome};
+use watertight::model::fingerprint::Fingerprint;
+use watertight::model::observation::{
+    Cause, Encryption, Failure, Observation, Outcome, Sighting, Transport, Vitals,
+};
 use watertight::model::tenant::TargetRef;
-use watertight::scan::{Job, ScanLimits, scan};
+use watertight::scan::{Job, ScanLimits, Turn, scan};
 
 use bare_client::{Bare, Seen};
 use fake_postgres::wire::Outbox;
@@ -32,6 +35,40 @@ fn fleet() -> Fleet {
         out.row(&["target", "sql"], &[Some(target.as_str()), Some(sql)]);
         out.take()
     })
+}
+
+/// As a visit of the engine: the first column becomes the fingerprint's database.
+async fn observe(client: Bare, turn: Turn) -> Observation {
+    let start = tokio::time::Instant::now();
+    let seen = client.ask(turn.addresses[0][0]).await;
+    let outcome = match seen {
+        Seen::Row(row) => Outcome::Seen(Box::new(sighting(&row, turn.addresses[0][0]))),
+        Seen::Code(_) | Seen::NoAnswer => Outcome::Failed(Failure {
+            cause: Cause::ConnectionRefused,
+            detail: format!("{seen:?}").into(),
+        }),
+    };
+    Observation { target: turn.target, took: start.elapsed(), outcome }
+}
+
+fn sighting(row: &[String], peer: SocketAddr) -> Sighting {
+    let fingerprint = Fingerprint {
+        system_identifier: None,
+        database_oid: None,
+        database: row.first().map_or("", String::as_str).into(),
+        timeline: None,
+        in_recovery: None,
+        started_at: None,
+        server_version: 150_018,
+        server_address: None,
+        server_port: None,
+        wal_position: None,
+        wal_senders: None,
+        wal_receiver: None,
+        stamp: None,
+    };
+    let transport = Transport { peer: Some(peer), encryption: Encryption::None, direct: true };
+    Sighting { fingerprint, transport, vitals: Vitals::default(), powers: None }
 }
 
 /// The first column of what was seen, or the failure.
@@ -143,7 +180,7 @@ async fn a_fleet_with_hung_targets_is_scanned_whole() {
     let (one, many) = (1.try_into().unwrap(), 64.try_into().unwrap());
     let limits = ScanLimits::new(many, one, Duration::from_secs(2));
     let client = Bare::new("select y");
-    let visit = |turn: watertight::scan::Turn| client.clone().observe(turn);
+    let visit = |turn: Turn| observe(client.clone(), turn);
     let stop = CancellationToken::new();
     let jobs = jobs(&hosts);
     let scanning = scan(&jobs, limits, &stop, |_| (), visit);

@@ -273,6 +273,22 @@ async fn time_that_a_visit_spent_waiting_for_us_is_not_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_for_which_the_machine_did_not_run_us_is_not_counted() {
+    // Three seconds in which nobody ran, in the middle of a visit that takes four seconds of its own time.
+    let visit = |turn: Turn| async move {
+        sleep(Duration::from_secs(2)).await;
+        if turn.target.tenant == 0 {
+            tokio::time::advance(Duration::from_secs(3)).await;
+        }
+        sleep(Duration::from_secs(2)).await;
+        failed(turn.target, Duration::ZERO)
+    };
+    let told = run(&apart(3), limits(3, 1, 0), &CancellationToken::new(), visit).await;
+    one_each(&told, 3);
+    assert!(told.iter().all(|it| it.2 == "connection_refused"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_projects_behind_one_shared_address_are_several_servers() {
     let hosts = hosts((0..2).map(|_| "pooler.example".to_owned()));
     let visit = |turn: Turn| async move {

@@ -29,7 +29,7 @@ pub(crate) struct Visits {
     tasks: JoinSet<Observation>,
     running: HashMap<Id, Running, foldhash::fast::RandomState>,
     /// Those not yet overdue, by the start of what counts of their time.
-    clock: BTreeMap<(Instant, JobId), (Id, Arc<Patience>)>,
+    clock: BTreeMap<(Instant, JobId), Id>,
 }
 
 struct Running {
@@ -38,6 +38,9 @@ struct Running {
     counted_from: Instant,
     /// What of its allowance `counted_from` contains.
     allowed: Duration,
+    patience: Arc<Patience>,
+    /// Its allowance when all were last forgiven something.
+    forgiven: Duration,
 }
 
 impl Visits {
@@ -59,8 +62,10 @@ impl Visits {
             }
         };
         let id = self.tasks.spawn(supervised).id();
-        self.running.insert(id, Running { job, target, counted_from, allowed: Duration::ZERO });
-        self.clock.insert((counted_from, job), (id, patience));
+        let (allowed, forgiven) = (Duration::ZERO, Duration::ZERO);
+        let running = Running { job, target, counted_from, allowed, patience, forgiven };
+        self.running.insert(id, running);
+        self.clock.insert((counted_from, job), id);
     }
 
     /// The next visit that ends; `None` where none runs. Nothing is lost where the future is dropped.
@@ -86,18 +91,28 @@ impl Visits {
         while let Some(entry) = self.clock.first_entry()
             && entry.key().0 + after <= now
         {
-            let ((counted_from, job), (id, patience)) = entry.remove_entry();
+            let ((counted_from, job), id) = entry.remove_entry();
             let Some(running) = self.running.get_mut(&id) else { continue };
-            let allowed = patience.allowed();
+            let allowed = running.patience.allowed();
             let moved = counted_from + allowed.saturating_sub(running.allowed);
             if moved + after <= now {
                 overdue.push(job);
             } else {
                 (running.allowed, running.counted_from) = (allowed, moved);
-                self.clock.insert((moved, job), (id, patience));
+                self.clock.insert((moved, job), id);
             }
         }
         overdue
+    }
+
+    /// We were late by so much, and every visit with us. What a visit has already been forgiven in that time, because
+    /// it said itself that it waited for us, is not forgiven twice.
+    pub(crate) fn forgive(&mut self, late: Duration) {
+        for running in self.running.values_mut() {
+            let told_itself = running.patience.allowed().saturating_sub(running.forgiven);
+            running.patience.allow(late.saturating_sub(told_itself));
+            running.forgiven = running.patience.allowed();
+        }
     }
 
     /// Ends every visit. One that had ended by itself keeps its observation.

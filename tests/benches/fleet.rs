@@ -6,10 +6,11 @@
 //! upon all alike. The fleet and each scan are processes of their own: neither's cost hides in the other's. It fails
 //! on wrong answers only.
 
+#[path = "fleet/answer.rs"]
+mod answer;
 #[path = "../support/bare_client.rs"]
-#[expect(dead_code, reason = "the other benchmark uses the rest")]
 mod bare_client;
-#[path = "fleet/client.rs"]
+#[path = "client.rs"]
 mod client;
 #[path = "../support/fake_postgres.rs"]
 mod fake_postgres;
@@ -27,7 +28,6 @@ use fake_postgres::{FakePostgres, Fleet};
 use measure::{Figures, Myself, figure, median, option, say, verdict, verdict_at_least};
 
 const ROUND_TRIP: Duration = Duration::from_millis(20);
-const PASSWORD: &str = "correct horse";
 /// Of twenty targets one hangs.
 const HUNG_EVERY: u32 = 20;
 
@@ -43,9 +43,9 @@ fn main() -> ExitCode {
 
 /// The fleet's process: tells its port and ends with its input.
 fn serve(login: &str, hung_every: u32) {
-    let password = (login != "trust").then(|| PASSWORD.to_owned());
+    let password = (login != "trust").then(|| client::PASSWORD.to_owned());
     let (tls, certificate) = (login == "tls").then(bare_client::server_config).unzip();
-    let fleet = Fleet::answering(client::answer);
+    let fleet = Fleet::answering(answer::answer);
     let fake =
         FakePostgres::start(Fleet { round_trip: ROUND_TRIP, password, tls, hung_every, ..fleet });
     // One certificate for each process: whoever connects must be told which.
@@ -79,7 +79,7 @@ impl Served {
         let mut figures = Myself::start(&run.write()).figures();
         let server = measure::cpu_with_children(self.process.id()).saturating_sub(before);
         figures.insert("server_us".into(), server.as_secs_f64() * 1e6);
-        let hung = if self.hung_every == 0 { 0 } else { run.targets / self.hung_every };
+        let hung = run.targets.checked_div(self.hung_every).unwrap_or(0);
         let expected = [("seen", run.targets - hung), ("hung", hung), ("failed", 0)];
         for (what, expected) in expected {
             let told = figure(&figures, what);
@@ -92,10 +92,18 @@ impl Served {
 }
 
 fn compare() -> ExitCode {
+    // 1: distance and hung targets; 2: a thousand at once; 4: memory.
+    let parts = option("--parts", 7);
     let mut wrong = Vec::new();
-    hung_targets_and_distance(&mut wrong);
-    many_at_once(&mut wrong);
-    memory(&mut wrong);
+    if parts & 1 != 0 {
+        hung_targets_and_distance(&mut wrong);
+    }
+    if parts & 2 != 0 {
+        many_at_once(&mut wrong);
+    }
+    if parts & 4 != 0 {
+        memory(&mut wrong);
+    }
     for it in &wrong {
         say(format_args!("WRONG: {it}"));
     }

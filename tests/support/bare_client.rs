@@ -3,7 +3,7 @@
 //! Why it is no simpler: it must be what a careful engineer would write in an afternoon, in one task and without a
 //! copy too many, or the comparison would flatter us.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -11,11 +11,6 @@ use tokio::net::TcpStream;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
-use watertight::model::fingerprint::Fingerprint;
-use watertight::model::observation::{
-    Cause, Encryption, Failure, Observation, Outcome, Sighting, Transport, Vitals,
-};
-use watertight::scan::Turn;
 
 #[derive(Clone)]
 pub(crate) struct Bare {
@@ -107,40 +102,6 @@ impl Bare {
         let row = rows.ok_or(None)?;
         Ok((0..row.len()).map(|it| row.get(it).unwrap_or_default().to_owned()).collect())
     }
-
-    /// As a visit of the engine: the first column becomes the fingerprint's database.
-    pub(crate) async fn observe(self, turn: Turn) -> Observation {
-        let start = tokio::time::Instant::now();
-        let seen = self.ask(turn.addresses[0][0]).await;
-        let outcome = match seen {
-            Seen::Row(row) => Outcome::Seen(Box::new(sighting(&row, turn.addresses[0][0]))),
-            Seen::Code(_) | Seen::NoAnswer => Outcome::Failed(Failure {
-                cause: Cause::ConnectionRefused,
-                detail: format!("{seen:?}").into(),
-            }),
-        };
-        Observation { target: turn.target, took: start.elapsed(), outcome }
-    }
-}
-
-fn sighting(row: &[String], peer: SocketAddr) -> Sighting {
-    let fingerprint = Fingerprint {
-        system_identifier: None,
-        database_oid: None,
-        database: row.first().map_or("", String::as_str).into(),
-        timeline: None,
-        in_recovery: None,
-        started_at: None,
-        server_version: 150_018,
-        server_address: None::<IpAddr>,
-        server_port: None,
-        wal_position: None,
-        wal_senders: None,
-        wal_receiver: None,
-        stamp: None,
-    };
-    let transport = Transport { peer: Some(peer), encryption: Encryption::None, direct: true };
-    Sighting { fingerprint, transport, vitals: Vitals::default(), powers: None }
 }
 
 /// TLS for a fake fleet, and the certificate that its clients are to trust, as DER.

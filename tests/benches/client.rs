@@ -1,4 +1,6 @@
-//! The measured process: one scan of the fake fleet, by the bare loop or by our visit, and what it cost.
+//! The measured process: one scan, by the bare loop or by our visit, and what it cost.
+//!
+//! Why with a registry as in production, even where a list of addresses would do: memory is measured too.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,13 +16,17 @@ use watertight::dsn::{ChannelBinding, Dsn, Host, HostName, SessionAttrs, TlsMode
 use watertight::model::address::{Address, Provider, Route};
 use watertight::model::observation::{Cause, Observation, Outcome};
 use watertight::model::tenant::{Origin, Target, TargetName, TargetRef, Tenant, TenantId};
+use watertight::probe::statement;
+use watertight::probe::{ProbeOptions, Prober};
 use watertight::registry::{Access, Login, LoginPassword, Snapshot};
 use watertight::scan::{Job, ScanLimits, Turn, scan};
 use watertight::secret::Secret;
 
 use super::bare_client::{Bare, Seen};
-use super::fake_postgres::{address, wire::Outbox};
-use super::{PASSWORD, measure};
+use super::fake_postgres::address;
+use super::measure;
+
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// What one scan is to do, as it is handed from process to process.
 #[derive(Clone, Debug, Default)]
@@ -32,12 +38,14 @@ pub(crate) struct Run {
     pub(crate) targets: u32,
     pub(crate) concurrency: u32,
     pub(crate) timeout: Duration,
+    /// On one server, visited in turn; 0 for a fake fleet, of which each target has an address of its own.
+    pub(crate) databases: u32,
     /// The fleet's own, in base64, where it speaks TLS.
     pub(crate) certificate: String,
 }
 
 impl Run {
-    pub(crate) fn write(&self) -> [String; 8] {
+    pub(crate) fn write(&self) -> [String; 9] {
         [
             "scan".into(),
             self.client.clone(),
@@ -46,6 +54,7 @@ impl Run {
             self.targets.to_string(),
             self.concurrency.to_string(),
             self.timeout.as_millis().to_string(),
+            self.databases.to_string(),
             self.certificate.clone(),
         ]
     }
@@ -59,78 +68,48 @@ impl Run {
             targets: number(3),
             concurrency: number(4),
             timeout: Duration::from_millis(number(5).into()),
-            certificate: arguments[6].clone(),
+            databases: number(6),
+            certificate: arguments[7].clone(),
         }
     }
 
-    fn bare(&self) -> Bare {
-        let bare = Bare::new(STATEMENT);
-        match self.login.as_str() {
+    /// One for each database: as prepared as a loop can be.
+    fn bare(&self) -> Vec<Bare> {
+        let bare = Bare::new(&statement::lean(USER, self.timeout));
+        let bare = match self.login.as_str() {
             "trust" => bare,
             "tls" => {
                 let certificate = BASE64.decode(&self.certificate).expect("base64");
                 bare.password(PASSWORD).over_tls(&certificate)
             }
             _ => bare.password(PASSWORD),
+        };
+        let databases = 0..self.databases.max(1);
+        databases.map(|it| bare.clone().login(USER, &self.database(it))).collect()
+    }
+
+    fn address(&self, target: u32) -> SocketAddr {
+        if self.databases == 0 {
+            return address(target, self.port);
         }
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    fn database(&self, target: u32) -> String {
+        if self.databases == 0 {
+            return USER.to_owned();
+        }
+        format!("t{}", target % self.databases)
     }
 }
 
-const STATEMENT: &str = "SET a; SELECT b";
-
-/// Each statement's answer, with the columns of the visit's own.
-pub(crate) fn answer(target: u32, sql: &str) -> Vec<u8> {
-    let mut out = Outbox::default();
-    for statement in sql.split(';').map(str::trim_start).filter(|it| !it.is_empty()) {
-        match statement.split_once(' ') {
-            Some(("SET", _)) => out.done("SET"),
-            _ => {
-                let system_identifier = (7_000_000_000_000_000_000 + u64::from(target)).to_string();
-                let mut row = ROW;
-                row[0] = Some(system_identifier.as_str());
-                out.row(&["?column?"; ROW.len()], &row);
-            }
-        }
-    }
-    out.take()
-}
-
-/// As a healthy primary tells it, in the order of `src/probe/fingerprint.sql`.
-const ROW: [Option<&str>; 27] = [
-    None,
-    Some("16385"),
-    Some("tenant"),
-    Some("f"),
-    Some("000000010000000000000001"),
-    None,
-    Some("0/1A2B3C4"),
-    Some("2026-01-01 00:00:00.123456+00"),
-    Some("150018"),
-    Some("10.0.0.4"),
-    Some("5432"),
-    Some("40000"),
-    Some("0"),
-    None,
-    None,
-    Some("off"),
-    Some("3"),
-    Some("100"),
-    Some("733"),
-    Some("2026-11-23 15:00:00.123456+00"),
-    Some("f"),
-    Some("f"),
-    Some("f"),
-    Some("f"),
-    Some("f"),
-    Some("f"),
-    Some("f"),
-];
+const USER: &str = "tenant";
 
 pub(crate) fn run(run: &Run) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let counted = runtime
         .block_on(async { if run.client == "bare" { bare(run).await } else { visit(run).await } });
-    let Counted { seen, hung, failed, sockets, last_seen, wall, cpu } = counted;
+    let Counted { seen, hung, failed, sockets, last_seen, wall, cpu, .. } = counted;
     let [last_seen, wall] = [last_seen, wall].map(|it| it.as_secs_f64() * 1e3);
     #[expect(clippy::cast_precision_loss, reason = "figures for people, far below 2^52")]
     measure::tell(&[
@@ -155,16 +134,17 @@ struct Counted {
     last_seen: Duration,
     wall: Duration,
     cpu: Duration,
+    stages: std::collections::BTreeMap<Box<str>, u32>,
 }
 
 /// As many workers as connections, each taking the next target until none is left.
 async fn bare(run: &Run) -> Counted {
     let (start, cpu) = (Instant::now(), measure::own_cpu());
-    let (next, client) = (Arc::new(AtomicU32::new(0)), run.bare());
-    let (targets, port) = (run.targets, run.port);
+    let (next, clients) = (Arc::new(AtomicU32::new(0)), Arc::new(run.bare()));
+    let targets = run.targets;
     let mut workers = JoinSet::new();
     for _ in 0..run.concurrency {
-        let (next, client) = (Arc::clone(&next), client.clone());
+        let (next, clients, run) = (Arc::clone(&next), Arc::clone(&clients), run.clone());
         workers.spawn(async move {
             let mut counted = (0, 0);
             loop {
@@ -172,7 +152,8 @@ async fn bare(run: &Run) -> Counted {
                 if targets <= target {
                     return counted;
                 }
-                match client.ask(address(target, port)).await {
+                let client = &clients[target as usize % clients.len()];
+                match client.ask(run.address(target)).await {
                     Seen::Row(_) => counted.0 += 1,
                     Seen::Code(_) | Seen::NoAnswer => counted.1 += 1,
                 }
@@ -200,16 +181,25 @@ async fn visit(run: &Run) -> Counted {
         })
         .collect();
     let concurrency = (run.concurrency as usize).try_into().expect("at least one");
-    let limits = ScanLimits::new(concurrency, 4.try_into().expect("not zero"), run.timeout);
-    let client = run.bare();
+    // One crowded server is measured here, not spared.
+    let limits = ScanLimits::new(concurrency, concurrency, run.timeout);
+    let crypto_permits = std::thread::available_parallelism().map_or(1, usize::from);
+    let options = ProbeOptions { timeout: run.timeout, root_files: Vec::new(), crypto_permits };
+    let prober = Arc::new(Prober::new(&options).expect("the system's roots"));
     let sockets = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
     let visit = |turn: Turn| {
-        let (client, sockets) = (client.clone(), Arc::clone(&sockets));
+        let (prober, sockets) = (Arc::clone(&prober), Arc::clone(&sockets));
+        let snapshot = Arc::clone(&snapshot);
         async move {
             let open = sockets.0.fetch_add(1, Ordering::Relaxed) + 1;
             sockets.1.fetch_max(open, Ordering::Relaxed);
             // A visit that is ended from outside never counts down; the most at once is then told too high.
-            let observation = client.observe(turn).await;
+            let Turn { target, addresses, patience } = turn;
+            let tenant = &snapshot.tenants[target.tenant as usize];
+            let (address, access) =
+                (&tenant.targets[0].address, &snapshot.access[target.tenant as usize][0]);
+            let observation =
+                prober.visit(target, &tenant.id, address, access, &addresses, &patience).await;
             sockets.0.fetch_sub(1, Ordering::Relaxed);
             observation
         }
@@ -219,6 +209,7 @@ async fn visit(run: &Run) -> Counted {
     let stop = CancellationToken::new();
     let ended = |it: &Observation| count(&mut counted, it, start.elapsed());
     let observations = scan(&jobs, limits, &stop, ended, visit).await;
+    eprintln!("{:?}", counted.stages);
     counted.cpu = measure::own_cpu().saturating_sub(cpu);
     counted.wall = start.elapsed();
     counted.sockets = sockets.1.load(Ordering::Relaxed);
@@ -232,8 +223,16 @@ fn count(counted: &mut Counted, observation: &Observation, now: Duration) {
             counted.seen += 1;
             counted.last_seen = now;
         }
-        Outcome::Failed(failure) if failure.cause == Cause::Timeout => counted.hung += 1,
-        Outcome::Failed(_) | Outcome::NotTried(_) => counted.failed += 1,
+        Outcome::Failed(failure) if failure.cause == Cause::Timeout => {
+            counted.hung += 1;
+            *counted.stages.entry(failure.detail.clone()).or_default() += 1;
+        }
+        other => {
+            counted.failed += 1;
+            if counted.failed == 1 {
+                eprintln!("the first wrong answer: {other:?}");
+            }
+        }
     }
 }
 
@@ -247,12 +246,12 @@ fn snapshot(run: &Run) -> Snapshot {
 }
 
 fn tenant(number: u32, run: &Run) -> Tenant {
-    let at = address(number, run.port);
+    let at = run.address(number);
     let address = Address {
         host: at.ip().to_string().into(),
         port: at.port(),
-        database: "tenant".into(),
-        role: "tenant".into(),
+        database: run.database(number).into(),
+        role: USER.into(),
         provider: Provider::Other,
         route: Route::Direct,
         projects: Vec::new(),
@@ -274,13 +273,13 @@ fn tenant(number: u32, run: &Run) -> Tenant {
 }
 
 fn access(number: u32, run: &Run) -> Access {
-    let SocketAddr::V4(at) = address(number, run.port) else { unreachable!("the fake has IPv4") };
-    let name = HostName::Ip((*at.ip()).into());
+    let at = run.address(number);
+    let name = HostName::Ip(at.ip());
     let dsn = Dsn {
         hosts: vec![Host { name, address: None, port: at.port() }],
-        user: "tenant".into(),
+        user: USER.into(),
         password: (run.login != "trust").then(|| Secret::new(PASSWORD.to_owned())),
-        database: "tenant".into(),
+        database: run.database(number),
         tls: if run.login == "tls" { TlsMode::Require } else { TlsMode::Disable },
         root_certificate: None,
         channel_binding: ChannelBinding::Prefer,
@@ -288,6 +287,6 @@ fn access(number: u32, run: &Run) -> Access {
         connect_timeout: None,
         options: None,
     };
-    let login = Login { user: "tenant".into(), password: LoginPassword::Application };
+    let login = Login { user: USER.into(), password: LoginPassword::Application };
     Access { dsn, password: None, login, unusable: None }
 }
