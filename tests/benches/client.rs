@@ -109,7 +109,7 @@ pub(crate) fn run(run: &Run) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let counted = runtime
         .block_on(async { if run.client == "bare" { bare(run).await } else { visit(run).await } });
-    let Counted { seen, hung, failed, sockets, last_seen, wall, cpu, .. } = counted;
+    let Counted { seen, hung, failed, sockets, last_seen, wall, cpu } = counted;
     let [last_seen, wall] = [last_seen, wall].map(|it| it.as_secs_f64() * 1e3);
     #[expect(clippy::cast_precision_loss, reason = "figures for people, far below 2^52")]
     measure::tell(&[
@@ -134,7 +134,6 @@ struct Counted {
     last_seen: Duration,
     wall: Duration,
     cpu: Duration,
-    stages: std::collections::BTreeMap<Box<str>, u32>,
 }
 
 /// As many workers as connections, each taking the next target until none is left.
@@ -209,7 +208,6 @@ async fn visit(run: &Run) -> Counted {
     let stop = CancellationToken::new();
     let ended = |it: &Observation| count(&mut counted, it, start.elapsed());
     let observations = scan(&jobs, limits, &stop, ended, visit).await;
-    eprintln!("{:?}", counted.stages);
     counted.cpu = measure::own_cpu().saturating_sub(cpu);
     counted.wall = start.elapsed();
     counted.sockets = sockets.1.load(Ordering::Relaxed);
@@ -225,12 +223,11 @@ fn count(counted: &mut Counted, observation: &Observation, now: Duration) {
         }
         Outcome::Failed(failure) if failure.cause == Cause::Timeout => {
             counted.hung += 1;
-            *counted.stages.entry(failure.detail.clone()).or_default() += 1;
         }
         other => {
             counted.failed += 1;
             if counted.failed == 1 {
-                eprintln!("the first wrong answer: {other:?}");
+                measure::complain(format_args!("the first wrong answer: {other:?}"));
             }
         }
     }

@@ -177,7 +177,7 @@ fn psql(cluster: &Cluster, targets: u32) -> Figures {
     let mut seen = 0;
     for target in 0..targets {
         let database = format!("t{}", target % DATABASES);
-        let mut command = cluster.psql("tenant", &database, &question());
+        let mut command = cluster.psql_of_the_shell("tenant", &database, &question());
         seen += u32::from(command.output().is_ok_and(|it| it.status.success()));
     }
     let cpu = measure::cpu_with_children(myself).saturating_sub(before);

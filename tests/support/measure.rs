@@ -70,6 +70,11 @@ pub(crate) fn say(line: impl Display) {
     writeln!(out, "{line}").and_then(|()| out.flush()).expect("write to standard output");
 }
 
+/// To whoever looks on: what is said goes to the process that measures.
+pub(crate) fn complain(line: impl Display) {
+    writeln!(std::io::stderr(), "{line}").expect("write to standard error");
+}
+
 /// Whether a figure keeps its promise. A missed one is told, not punished: machines differ, wrong answers do not.
 pub(crate) fn verdict(what: &str, figure: f64, at_most: f64) {
     let word = if figure <= at_most { "met" } else { "MISSED" };

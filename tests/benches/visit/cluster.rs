@@ -91,12 +91,23 @@ impl Cluster {
 
     pub(crate) fn psql(&self, user: &str, database: &str, sql: &str) -> Command {
         let mut command = Command::new(self.programs.join("psql"));
+        self.login(&mut command, user, database, sql);
+        command
+    }
+
+    /// The `psql` that a shell finds, which on some systems is a script that looks for the real one.
+    pub(crate) fn psql_of_the_shell(&self, user: &str, database: &str, sql: &str) -> Command {
+        let mut command = Command::new("psql");
+        self.login(&mut command, user, database, sql);
+        command
+    }
+
+    fn login(&self, command: &mut Command, user: &str, database: &str, sql: &str) {
         command
             .args(["-XqAt", "-h", "127.0.0.1", "-p", &self.port.to_string()])
             .args(["-U", user, "-d", database, "-c", sql])
             .env("PGPASSWORD", &self.password)
             .stdin(Stdio::null());
-        command
     }
 
     fn sql(&self, sql: &str) -> String {

@@ -24,7 +24,8 @@ async def main():
                 database=f"t{target % databases}",
                 ssl=False,
             )
-            seen += len(await connection.fetch(question))
+            rows = await connection.fetch(question)
+            seen += len(rows)
             await connection.close()
 
     await asyncio.gather(*(worker() for _ in range(concurrency)))
