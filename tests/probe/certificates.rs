@@ -1,13 +1,13 @@
 //! A root, a server's certificate under it, and one as `openssl req -x509` makes them.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
-use crate::cluster::{directory, run};
+use crate::cluster::{directory, remove_at_the_end, run};
 
 pub(crate) struct Certificates {
     pub(crate) root: PathBuf,
@@ -18,6 +18,7 @@ pub(crate) struct Certificates {
     pub(crate) own: PathBuf,
     pub(crate) own_key: PathBuf,
     _directory: TempDir,
+    _remover: Child,
 }
 
 impl Certificates {
@@ -35,6 +36,7 @@ impl Certificates {
             server_key: path("server.key"),
             own: path("own.pem"),
             own_key: path("own.key"),
+            _remover: remove_at_the_end(directory.path()),
             _directory: directory,
         };
         let authority = || {

@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// Runs the server, and ends it when nobody holds the other end of standard input.
-const WATCH: &str =
-    r#""$@" & server=$!; read -r word; kill -CONT $server; kill -INT $server; wait $server"#;
+/// Runs the server, and ends it and its directory when nobody holds the other end of standard input.
+const WATCH: &str = r#""$@" & server=$!; read -r word; kill -CONT $server; kill -INT $server; wait $server; rm -rf "$0""#;
 
 pub(crate) struct Server {
     pub(crate) port: u16,
@@ -47,7 +46,12 @@ impl Server {
     /// A cluster whose directory is there already.
     pub(crate) fn start(directory: TempDir, port: u16, data: &Path) -> Self {
         let log = std::fs::File::create(directory.path().join("log")).unwrap();
-        let watch = watched(&tool("postgres"), &["-D".into(), data.display().to_string()], log);
+        let watch = watched(
+            directory.path(),
+            &tool("postgres"),
+            &["-D".into(), data.display().to_string()],
+            log,
+        );
         let server = Self { port, directory, watch };
         let ready = || {
             tool("pg_isready")
@@ -73,7 +77,7 @@ impl Server {
         std::fs::write(directory.path().join("users"), users).unwrap();
         let log = std::fs::File::create(directory.path().join("log")).unwrap();
         let arguments = [directory.path().join("pgbouncer.ini").display().to_string()];
-        let watch = watched(&unprivileged("pgbouncer".as_ref()), &arguments, log);
+        let watch = watched(directory.path(), &unprivileged("pgbouncer".as_ref()), &arguments, log);
         let server = Self { port, directory, watch };
         until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         server
@@ -148,10 +152,11 @@ pub(crate) fn directory() -> TempDir {
     directory
 }
 
-fn watched(server: &Command, arguments: &[String], log: std::fs::File) -> Child {
+fn watched(directory: &Path, server: &Command, arguments: &[String], log: std::fs::File) -> Child {
     let mut shell = Command::new("sh");
     shell
-        .args(["-c", WATCH, "sh"])
+        .args(["-c", WATCH])
+        .arg(directory)
         .arg(server.get_program())
         .args(server.get_args())
         .args(arguments);
@@ -198,4 +203,11 @@ pub(crate) fn until(condition: impl Fn() -> bool) {
         met
     });
     assert!(done, "the condition was never met");
+}
+
+/// Removes a directory that lives as long as the test process.
+pub(crate) fn remove_at_the_end(directory: &Path) -> Child {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"read -r word; rm -rf "$0""#]).arg(directory);
+    shell.stdin(Stdio::piped()).spawn().unwrap()
 }
