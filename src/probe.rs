@@ -14,7 +14,6 @@ pub mod cause;
 pub mod connect;
 pub mod fingerprint;
 pub mod guard;
-pub mod login;
 pub mod patience;
 pub mod progress;
 pub mod revisit;
@@ -278,7 +277,9 @@ fn password(tenant: &TenantId, access: &Access) -> Result<Option<Secret>, Reason
     if let Some(why) = &access.unusable {
         return Err(Reason::RowUnusable(why.clone()));
     }
-    login::password(tenant, access).map_err(Reason::SecretUnreadable)
+    access
+        .login_password(tenant)
+        .map_err(|error| Reason::SecretUnreadable(error.to_string().into()))
 }
 
 /// Whether the next host may do better. As in libpq, a refused login is final: the hosts are one service.

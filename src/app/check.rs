@@ -84,7 +84,7 @@ async fn unregistered(global: &Global, url: &str) -> anyhow::Result<Found> {
     );
     let options = RegistryOptions {
         configuration: "the command line".to_owned(),
-        tenants: vec![row],
+        tenants: Arc::new([row]),
         ca_file: config.registry_options().ca_file,
         ..RegistryOptions::default()
     };

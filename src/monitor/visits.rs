@@ -17,7 +17,7 @@ use crate::model::observation::{Cause, Failure, Observation, Outcome};
 use crate::model::tenant::{TargetName, TargetRef, TenantId};
 use crate::probe::Prober;
 use crate::registry::Snapshot;
-use crate::scan::{self, HostAddress, Job, Turn};
+use crate::scan::{self, Job, Turn};
 use crate::store::memory::RefusedSecret;
 
 use super::{Ask, Monitor, Recognise, Stage};
@@ -118,19 +118,17 @@ impl Shared {
     }
 
     async fn visit(&self, turn: Turn) -> Observation {
-        let (_, _, access) = self.snapshot.target(turn.target);
-        let addresses = by_host(access.dsn.hosts.len(), &turn.addresses);
         let digest = self.secret_digest(turn.target);
         if let (Some(digest), Some(refusal)) = (digest, self.refusal(turn.target))
             && refusal.digest == digest
         {
             return left_alone(turn.target, refusal, self.retry);
         }
-        let mut observation = self.once(&turn, &addresses).await;
+        let mut observation = self.once(&turn).await;
         if is_refused(&observation) {
             let again = self.secret_digest(turn.target);
             if again.is_some() && again != digest {
-                observation = self.once(&turn, &addresses).await;
+                observation = self.once(&turn).await;
             }
         }
         let mut found = self.found();
@@ -141,14 +139,21 @@ impl Shared {
             Some(_) if observation.outcome.sighting().is_some() => found.accepted.push(turn.target),
             _ => (),
         }
-        found.addresses.insert(turn.target, addresses);
+        found.addresses.insert(turn.target, turn.addresses);
         observation
     }
 
-    async fn once(&self, turn: &Turn, addresses: &[Vec<SocketAddr>]) -> Observation {
+    async fn once(&self, turn: &Turn) -> Observation {
         let (tenant, target, access) = self.snapshot.target(turn.target);
         self.prober
-            .visit(turn.target, &tenant.id, &target.address, access, addresses, &turn.patience)
+            .visit(
+                turn.target,
+                &tenant.id,
+                &target.address,
+                access,
+                &turn.addresses,
+                &turn.patience,
+            )
             .await
     }
 
@@ -170,16 +175,6 @@ impl Shared {
         let secret = access.login_password(&tenant.id).ok()??;
         Some((self.recognise)(&tenant.id, &way.name, &secret))
     }
-}
-
-fn by_host(hosts: usize, found: &[HostAddress]) -> Vec<Vec<SocketAddr>> {
-    let mut addresses = vec![Vec::new(); hosts];
-    for it in found {
-        if let Some(host) = addresses.get_mut(it.host) {
-            host.push(it.address);
-        }
-    }
-    addresses
 }
 
 fn is_refused(observation: &Observation) -> bool {
