@@ -19,16 +19,21 @@ mod related_tenants;
 mod scripted_server;
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use labelled_fleet::{LabelledFleet, Part, Row, Sight, to_toml};
 use rand::seq::SliceRandom;
+use tokio::process::Command;
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
 use watertight::local::binaries::Binaries;
 use watertight::model::observation::Cause;
 use watertight::model::report::Report;
+use watertight::report::json;
 
 /// Each scan sees the tenants in another order.
 const SCANS: usize = 10;
@@ -39,27 +44,63 @@ async fn build(binaries: &Binaries, sight: Sight) -> LabelledFleet {
     built.expect("within the deadline").expect("every server comes up")
 }
 
-/// Scans the tenants of a configuration as `verify` does.
-// (to come) with the command: the report of one scan of `configuration`.
-async fn scan(configuration: &str) -> Option<Report> {
-    std::future::ready(configuration.is_empty().then(|| unreachable!("a fleet has rows"))).await
+/// Scans the tenants of a configuration with the program itself, its store beside the file.
+async fn scan(home: &Path, rows: &[Row]) -> Report {
+    let store = toml::Value::from(format!("sqlite:{}", home.join("watertight.db").display()));
+    let file = home.join("watertight.toml");
+    let configuration = format!("[store]\nurl = {store}\n{}", to_toml(rows));
+    std::fs::write(&file, configuration).unwrap();
+    let scanning = Command::new(env!("CARGO_BIN_EXE_watertight"))
+        .args(["verify", "--format", "json", "--config"])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output =
+        timeout(Duration::from_mins(2), scanning).await.expect("within the deadline").unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "the fleet is full of findings: {complaint}");
+    json::parse(&String::from_utf8(output.stdout).unwrap()).unwrap()
+}
+
+/// What must be the same in every scan of one fleet: all but times, and what moves with them.
+fn timeless(report: &Report) -> Report {
+    let mut report = report.clone();
+    (report.id, report.started_at, report.finished_at) =
+        ("".into(), Timestamp::MIN, Timestamp::MIN);
+    for tenant in &mut report.tenants {
+        tenant.probe = tenant.probe.map(|_| Duration::ZERO);
+        for target in &mut tenant.targets {
+            if let Some(print) = &mut target.fingerprint {
+                print.wal_position = None;
+            }
+        }
+    }
+    for finding in &mut report.findings {
+        (finding.first_seen, finding.last_seen) = (Timestamp::MIN, Timestamp::MIN);
+    }
+    report
 }
 
 async fn check(sight: Sight) {
     for binaries in newer_postgres::versions() {
         let fleet = build(&binaries, sight).await;
         let mut rows = fleet.parts.rows.clone();
-        for _ in 0..SCANS {
+        let mut first = None;
+        for turn in 0..SCANS {
             rows.shuffle(&mut rand::rng());
-            if let Some(report) = scan(&to_toml(&rows)).await {
-                let faults = judgement::faults(&fleet.parts, &report);
-                assert!(
-                    faults.is_empty(),
-                    "PostgreSQL {}, {sight:?}:\n{}",
-                    binaries.version,
-                    faults.join("\n")
-                );
-            }
+            let home = tempfile::tempdir().unwrap();
+            let report = scan(home.path(), &rows).await;
+            let faults = judgement::faults(&fleet.parts, &report);
+            let version = &binaries.version;
+            assert!(
+                faults.is_empty(),
+                "PostgreSQL {version}, {sight:?}, scan {turn}:\n{}",
+                faults.join("\n")
+            );
+            let report = timeless(&report);
+            let first = first.get_or_insert_with(|| report.clone());
+            assert_eq!(*first, report, "PostgreSQL {version}, {sight:?}, scan {turn}");
         }
     }
 }
