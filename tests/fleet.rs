@@ -25,14 +25,18 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use labelled_fleet::{LabelledFleet, Part, Row, Sight, to_toml};
+use labelled_fleet::{Expected, LabelledFleet, Part, Row, Sight, to_toml};
 use rand::seq::SliceRandom;
 use tokio::process::Command;
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
 use watertight::local::binaries::Binaries;
+use watertight::model::finding::{
+    Certainty, Claim, Evidence, Finding, FindingId, Health, Kind, Severity, State, Verdict,
+};
 use watertight::model::observation::Cause;
-use watertight::model::report::Report;
+use watertight::model::report::{Report, TenantReport, Trigger};
+use watertight::model::tenant::TenantId;
 use watertight::report::json;
 
 /// Each scan sees the tenants in another order.
@@ -171,4 +175,73 @@ async fn the_fleet_is_what_its_labels_say() {
 fn causes_left_out(parts: &Part) -> Vec<Cause> {
     let told: Vec<Cause> = parts.expected.values().filter_map(|it| it.cause).collect();
     Cause::ALL.into_iter().filter(|it| !told.contains(it)).collect()
+}
+
+/// Two tenants on one database, and a report on them.
+#[track_caller]
+fn check_judgement(verdicts: [Verdict; 2], told: Option<Kind>, expected: &[&str]) {
+    let mut part = Part::default();
+    for id in ["one", "two"] {
+        part.tenant(id, String::new(), Expected::well("on one database", Verdict::Breached));
+    }
+    part.all_told(&["one", "two"], Kind::SharedDatabase);
+    let ids = ["one", "two"].map(|it| TenantId::parse(it).expect("an id"));
+    let tenants = ids.iter().zip(verdicts).map(|(id, isolation)| TenantReport {
+        id: id.clone(),
+        health: Health::Healthy,
+        cause: None,
+        isolation,
+        doubts: Vec::new(),
+        probe: None,
+        targets: Vec::new(),
+    });
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let findings = told.into_iter().map(|kind| Finding {
+        id: FindingId::first(kind, ids.first()),
+        claim: Claim {
+            kind,
+            severity: Severity::Critical,
+            certainty: Certainty::Proven,
+            tenants: ids.iter().cloned().collect(),
+            summary: String::new(),
+            evidence: Evidence::default(),
+            remediation: Vec::new(),
+        },
+        state: State::Open,
+        first_seen: now,
+        last_seen: now,
+        looks: 1,
+        acknowledgement: None,
+        issue_url: None,
+    });
+    let report = Report {
+        id: "1".into(),
+        started_at: now,
+        finished_at: now,
+        trigger: Trigger::Cli,
+        partial: false,
+        tenants: tenants.collect(),
+        findings: findings.collect(),
+        warnings: Vec::new(),
+    };
+    let faults = judgement::faults(&part, &report);
+    assert_eq!(faults.len(), expected.len(), "{faults:#?}");
+    for (fault, expected) in faults.iter().zip(expected) {
+        assert!(fault.contains(expected), "{fault}");
+    }
+}
+
+#[test]
+fn a_report_that_errs_is_found_out() {
+    let breached = [Verdict::Breached; 2];
+    check_judgement(breached, Some(Kind::SharedDatabase), &[]);
+    check_judgement(breached, None, &["one and two: told as None"]);
+    check_judgement(breached, Some(Kind::SharedCluster), &["told as Some(SharedCluster)"]);
+    check_judgement(
+        [Verdict::Isolated, Verdict::Breached],
+        Some(Kind::SharedDatabase),
+        &["one (on one database): isolated not [Breached]"],
+    );
+    let missing = ["one and two: told as None", "false alarm: (WrongDatabase"];
+    check_judgement(breached, Some(Kind::WrongDatabase), &missing);
 }
