@@ -495,6 +495,13 @@ mod tests {
             open 1 2 ServerChanged
         "#]],
         );
+        // Nothing else contradicts it: the reads of the other are not covered.
+        check(
+            &["1 sees=1 lie=2\n2 sees=2 at=300"],
+            &expect![[r#"
+            open 1 2 ServerChanged
+        "#]],
+        );
     }
 
     #[test]

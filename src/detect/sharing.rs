@@ -45,6 +45,9 @@ impl Told {
 
     /// Those of `members` that have a partner among them with which nothing is settled yet.
     fn open_members(&self, members: &BTreeSet<u32>) -> BTreeSet<u32> {
+        if self.together(members) {
+            return BTreeSet::new();
+        }
         members.iter().copied().filter(|it| self.has_open_partner(*it, members)).collect()
     }
 
@@ -57,19 +60,24 @@ impl Told {
             let others = it.ones.contains(&tenant).then_some(&it.others);
             ones.into_iter().chain(others)
         });
-        let mut settled = BTreeSet::from([tenant]);
-        for group in groups.chain(partners) {
-            settled.extend(group.iter().filter(|it| members.contains(it)));
-            if settled.len() == members.len() {
-                return false;
-            }
+        let settled: Vec<&BTreeSet<u32>> = groups.chain(partners).collect();
+        // The cheap answers first: large groups are one set, or far from all of the members.
+        if settled.iter().map(|it| it.len()).sum::<usize>() + 1 < members.len() {
+            return true;
         }
-        settled.len() < members.len()
+        let known = |it: &u32| *it == tenant || settled.iter().any(|group| group.contains(it));
+        !settled.iter().any(|it| members.is_subset(it)) && !members.iter().all(known)
+    }
+
+    /// Whether one set settles them all.
+    fn together(&self, members: &BTreeSet<u32>) -> bool {
+        let first = members.first().and_then(|it| self.of.get(it));
+        first.into_iter().flatten().any(|it| members.is_subset(&self.groups[*it]))
     }
 
     /// Whether every pair of `members` is settled.
     pub(super) fn all(&self, members: &BTreeSet<u32>) -> bool {
-        !members.iter().any(|it| self.has_open_partner(*it, members))
+        self.together(members) || !members.iter().any(|it| self.has_open_partner(*it, members))
     }
 }
 
