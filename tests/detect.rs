@@ -170,6 +170,8 @@ impl World {
                     let bit =
                         (left.tenant * 7 + left.server + right.tenant * 7 + right.server) % 32;
                     let open = fleet.open >> bit & 3 == 3;
+                    // A witness calls members apart whose own facts differ.
+                    let open = open && alike(left, right);
                     if open && left.server != right.server && one.tenant != other.tenant {
                         witnessed.undecided.push((*one, *other, Doubt::NotCovered));
                     }
@@ -312,6 +314,16 @@ fn stands(claims: &[Claim], kind: Kind, one: &TenantId, other: &TenantId) -> boo
         .any(|it| it.kind == kind && it.tenants.contains(one) && it.tenants.contains(other))
 }
 
+/// Whether two ways agree in all that is seen of their servers.
+fn alike(one: &Way, other: &Way) -> bool {
+    let facts = |way: &Way| {
+        let (system, started, standby) = SERVERS[way.server];
+        (way.sees_system.then_some(system), way.sees_start.then_some(started), standby)
+    };
+    let ((s1, b1, r1), (s2, b2, r2)) = (facts(one), facts(other));
+    agree(s1, s2) && agree(b1, b2) && r1 == r2
+}
+
 fn agree<T: Copy + PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     one.zip(other).is_none_or(|(one, other)| one == other)
 }
@@ -362,12 +374,7 @@ proptest! {
         }
         for (one, other) in world.pairs() {
             let (left, right) = (&world.ways[&one], &world.ways[&other]);
-            let facts = |way: &Way| {
-                let (system, started, standby) = SERVERS[way.server];
-                (way.sees_system.then_some(system), way.sees_start.then_some(started), standby)
-            };
-            let ((s1, b1, r1), (s2, b2, r2)) = (facts(left), facts(right));
-            let alike = agree(s1, s2) && agree(b1, b2) && r1 == r2;
+            let alike = alike(left, right);
             let open = world.witnessed.iter().any(|it| {
                 it.undecided.iter().any(|it| (it.0, it.1) == (one, other) || (it.1, it.0) == (one, other))
             });

@@ -52,6 +52,12 @@ fn a_server_with_a_shared_database_is_told_for_the_pairs_that_are_left() {
 #[test]
 fn the_oid_of_the_lock_table_decides_over_the_fingerprints() {
     check(
+        "acme sys=1 start=1 oid=4\nglobex sys=1 start=1 oid=5\nwitness server=acme:5,globex:5",
+        &expect![[r#"
+            critical proven shared_database: acme globex
+        "#]],
+    );
+    check(
         "acme sys=1 start=1 oid=?\nglobex sys=1 start=1 oid=5\nwitness server=acme:5,globex:5",
         &expect![[r#"
             critical proven shared_database: acme globex
@@ -266,6 +272,16 @@ fn a_primary_that_is_far_ahead_is_possible_and_a_near_one_fits_better() {
             low proven cloned_lineage: acme globex initech
         "#]],
     );
+}
+
+#[test]
+fn a_near_primary_beside_one_of_unknown_position_is_a_doubt() {
+    let scan = format!(
+        "{STANDBY}initech sys=1 senders=1\nstream globex received=90 tl=1\nstream acme insert=100 tl=1"
+    );
+    let told = told(&scan);
+    assert!(!told.contains("shared_replication"), "{told}");
+    assert!(told.contains("globex ?"), "{told}");
 }
 
 #[test]

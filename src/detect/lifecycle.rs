@@ -619,6 +619,16 @@ mod tests {
     }
 
     #[test]
+    fn an_acknowledgement_ends_at_its_date_while_the_trouble_lasts() {
+        let sharing = Look { claims: &["shared_database a b"], ..Look::default() };
+        let mut life = Life::new();
+        life.scan(&sharing).acknowledge(3).scan(&sharing);
+        assert_eq!(life.findings[0].state, State::Acknowledged);
+        life.scan(&sharing);
+        assert_eq!(life.findings[0].state, State::Open);
+    }
+
+    #[test]
     fn an_acknowledgement_does_not_cover_a_new_member() {
         let mut life = Life::new();
         life.scan(&Look {
