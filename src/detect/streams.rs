@@ -249,10 +249,12 @@ fn upstream(standby: &Standby, primaries: &[Primary]) -> Upstream {
         ([], [only], true) => Upstream::Fed(*only, Certainty::Probable),
         ([], [], _) => {
             unknown.append(&mut far);
+            unknown.sort_unstable();
             if unknown.is_empty() { Upstream::Outside } else { Upstream::Unsure(unknown.into()) }
         }
         _ => {
             near.append(&mut unknown);
+            near.sort_unstable();
             Upstream::Unsure(near.into())
         }
     }
