@@ -53,18 +53,20 @@ async fn scan(home: &Path, rows: &[Row]) -> Report {
     let store = toml::Value::from(format!("sqlite:{}", home.join("watertight.db").display()));
     let file = home.join("watertight.toml");
     let configuration = format!("[store]\nurl = {store}\n{}", to_toml(rows));
-    std::fs::write(&file, configuration).unwrap();
+    std::fs::write(&file, configuration).expect("write the configuration");
     let scanning = Command::new(env!("CARGO_BIN_EXE_watertight"))
         .args(["verify", "--format", "json", "--config"])
         .arg(&file)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output =
-        timeout(Duration::from_mins(2), scanning).await.expect("within the deadline").unwrap();
+    let output = timeout(Duration::from_mins(2), scanning)
+        .await
+        .expect("within the deadline")
+        .expect("run the program");
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "the fleet is full of findings: {complaint}");
-    json::parse(&String::from_utf8(output.stdout).unwrap()).unwrap()
+    json::parse(&String::from_utf8(output.stdout).expect("a report in UTF-8")).expect("a report")
 }
 
 /// What must be the same in every scan of one fleet: all but times, and what moves with them.
