@@ -172,16 +172,15 @@ fn guard(error: GuardError, LastWords(last_words): LastWords<'_>) -> (Cause, Str
             Cause::ServerCrashed
         }
     };
-    let when = match error {
-        GuardError::Closed { heard: false } | GuardError::Broken { heard: false, .. } => {
-            " before the server said anything"
+    // A close and a reset are one event: which of the two we see is a race in the network between us.
+    let detail = match cause {
+        Cause::Unreachable => {
+            "the connection was closed before the server said anything".to_owned()
         }
-        GuardError::Closed { heard: true } | GuardError::Broken { heard: true, .. } => {
-            " in the middle of the visit"
-        }
-        _ => "",
+        Cause::ServerCrashed => "the connection was closed in the middle of the visit".to_owned(),
+        _ => error.to_string(),
     };
-    (cause, format!("{error}{when}"))
+    (cause, detail)
 }
 
 /// An error message of the server or of a pooler in front of it.

@@ -21,7 +21,7 @@ pub(crate) async fn build(site: &Site) -> Result<Part, LocalError> {
     full(site, &mut part).await?;
     encrypted(site, &mut part).await?;
     scripted(&mut part).await?;
-    let nowhere = "postgres://app:secret@database.invalid/app?sslmode=disable";
+    let nowhere = "postgres://app:dns@database.invalid/app?sslmode=disable";
     let expected = Expected::failing("its host name does not exist", Cause::DnsFailed);
     part.tenant("dns", nowhere.to_owned(), expected);
     Ok(part)
@@ -39,7 +39,7 @@ async fn refusals(site: &Site, part: &mut Part) -> Result<(), LocalError> {
     cluster.create_database("private", "owner").await?;
     cluster.execute("postgres", &["alter database closed allow_connections false"]).await?;
     let mut passwords = Vec::new();
-    for role in ["sleeper", "cleartext", "rejected", "crowded", "stranger"] {
+    for role in ["sleeper", "cleartext", "rejected", "crowded", "stranger", "late"] {
         passwords.push(site.guest(&cluster, role, "app").await?);
     }
     cluster
@@ -63,7 +63,7 @@ async fn refusals(site: &Site, part: &mut Part) -> Result<(), LocalError> {
         ),
         ("no-connect", "stranger", &passwords[4], "private", Cause::AccessDenied, "no CONNECT"),
         ("closed", "owner", &owner, "closed", Cause::AccessDenied, "its database takes nobody"),
-        ("missing", "owner", &owner, "gone", Cause::DatabaseMissing, "no such database"),
+        ("missing", "late", &passwords[5], "gone", Cause::DatabaseMissing, "no such database"),
         ("unknown-role", "nobody", "secret", "app", Cause::AuthFailed, "no such role"),
     ];
     for (id, role, password, database, cause, built) in cases {
@@ -223,7 +223,7 @@ async fn scripted(part: &mut Part) -> Result<(), LocalError> {
             path: "memory".into(),
             source,
         })?;
-        let address = format!("postgres://app:secret@127.0.0.1:{listening}/app?sslmode=disable");
+        let address = format!("postgres://app:{id}@127.0.0.1:{listening}/app?sslmode=disable");
         part.tenant(id, address, Expected::failing("a server that follows a script", cause));
         part.tasks.push(tasks);
     }

@@ -11,22 +11,48 @@ use crate::labelled_fleet::{Bond, Expected, Part};
 const RELATIONS: [Kind; 4] =
     [Kind::SharedDatabase, Kind::SharedCluster, Kind::SharedReplication, Kind::ClonedLineage];
 
-/// Everything that the report says wrongly, in sentences. Empty is right.
+/// Tenants whose roles may neither take nor see a lock, and whose servers withhold who they are. Nobody can be told
+/// apart from them, so a fleet with them has nobody who is isolated.
+pub(crate) const BLIND: &str = "blind-";
+
+/// Everything that the report of the fleet without the blind says wrongly, in sentences. Empty is right.
 pub(crate) fn faults(part: &Part, report: &Report) -> Vec<String> {
     let mut faults = Vec::new();
     let told: BTreeMap<&str, &TenantReport> =
         report.tenants.iter().map(|it| (it.id.as_str(), it)).collect();
-    for (id, expected) in &part.expected {
+    let expected: BTreeMap<_, _> =
+        part.expected.iter().filter(|(id, _)| !id.starts_with(BLIND)).collect();
+    for (id, expected) in &expected {
         match told.get(id.as_str()) {
             None => faults.push(format!("{id} is not in the report")),
             Some(tenant) => faults.extend(tenant_faults(id, expected, tenant)),
         }
     }
-    if told.len() != part.expected.len() {
-        faults.push(format!("{} tenants told of {}", told.len(), part.expected.len()));
+    if told.len() != expected.len() {
+        faults.push(format!("{} tenants told of {}", told.len(), expected.len()));
     }
     faults.extend(pair_faults(part, report, &told));
     faults.extend(single_faults(part, report));
+    faults
+}
+
+/// As `faults`, of the whole fleet: whoever would be isolated is unverified, for the blind alone.
+pub(crate) fn clouded_faults(part: &Part, report: &Report) -> Vec<String> {
+    let mut clear = report.clone();
+    let mut faults = Vec::new();
+    for tenant in &mut clear.tenants {
+        let id = tenant.id.as_str();
+        let isolated = part.expected[id].isolation.contains(&Verdict::Isolated);
+        if isolated && tenant.isolation == Verdict::Isolated {
+            faults
+                .push(format!("{id}: isolated beside tenants that nobody can be told apart from"));
+        }
+        if isolated && tenant.doubts.iter().all(|it| it.contains(BLIND)) {
+            tenant.isolation = Verdict::Isolated;
+        }
+    }
+    clear.tenants.retain(|it| !it.id.as_str().starts_with(BLIND));
+    faults.extend(self::faults(part, &clear));
     faults
 }
 
@@ -57,7 +83,7 @@ fn pair_faults(
     report: &Report,
     tenants: &BTreeMap<&str, &TenantReport>,
 ) -> Vec<String> {
-    let ids: Vec<&String> = part.expected.keys().collect();
+    let ids: Vec<&String> = part.expected.keys().filter(|it| !it.starts_with(BLIND)).collect();
     let unverified =
         |id: &str| tenants.get(id).is_some_and(|it| it.isolation == Verdict::Unverified);
     let mut faults = Vec::new();
