@@ -30,7 +30,7 @@ use crate::model::report::{Report, Trigger};
 use crate::model::tenant::{TargetName, TargetRef, TenantId};
 use crate::probe::revisit::Revisit;
 use crate::probe::witness::{self, WitnessLimits};
-use crate::probe::{Prober, streams};
+use crate::probe::{Prober, proof, streams};
 use crate::registry::Snapshot;
 use crate::scan::ScanLimits;
 use crate::secret::Secret;
@@ -81,6 +81,8 @@ pub struct Monitor {
     /// How long a refused secret is left alone.
     pub auth_retry: Duration,
     pub recognise: Recognise,
+    /// Whether a standby may be proven by writing to its primary.
+    pub replication_proof: bool,
 }
 
 /// What is asked of one cycle.
@@ -156,7 +158,12 @@ impl Monitor {
         };
         let witnessed = witness::prove(&revisit, suspects.groups, limits, ask.stop, proven).await;
         let (standbys, primaries) = by_recovery(&suspects.families, observations);
-        let looked = streams::look(&revisit, standbys, primaries, concurrency, ask.stop).await;
+        let mut looked =
+            streams::look(&revisit, standbys, primaries.clone(), concurrency, ask.stop).await;
+        if self.replication_proof {
+            let families = &suspects.families;
+            proof::prove(&revisit, families, &primaries, &mut looked, ask.stop).await;
+        }
         (witnessed, looked)
     }
 }

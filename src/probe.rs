@@ -16,6 +16,7 @@ pub mod fingerprint;
 pub mod guard;
 pub mod patience;
 pub mod progress;
+pub mod proof;
 pub mod revisit;
 pub mod session;
 pub mod statement;

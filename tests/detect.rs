@@ -198,6 +198,7 @@ impl World {
                 end,
                 senders,
                 active_slots: Vec::new(),
+                fed_by: Vec::new(),
             });
         }
     }

@@ -48,12 +48,12 @@ async fn build(binaries: &Binaries, sight: Sight) -> LabelledFleet {
 }
 
 /// Scans the tenants of a configuration with the program itself, its store beside the file.
-async fn scan(rows: &[Row]) -> Report {
+async fn scan(rows: &[Row], settings: &str) -> Report {
     let directory = tempfile::tempdir().expect("a directory");
     let home = directory.path();
     let store = toml::Value::from(format!("sqlite:{}", home.join("watertight.db").display()));
     let file = home.join("watertight.toml");
-    let configuration = format!("[store]\nurl = {store}\n{}", to_toml(rows));
+    let configuration = format!("[store]\nurl = {store}\n{settings}\n{}", to_toml(rows));
     std::fs::write(&file, configuration).expect("write the configuration");
     let scanning = Command::new(env!("CARGO_BIN_EXE_watertight"))
         .args(["verify", "--format", "json", "--config"])
@@ -109,14 +109,17 @@ async fn check(sight: Sight) {
         let mut first = None;
         for turn in 0..SCANS {
             rows.shuffle(&mut rand::rng());
-            let report = scan(&rows).await;
+            let report = scan(&rows, "").await;
             told(judgement::faults(&fleet.parts, &report), turn);
             let report = timeless(&report);
             let first = first.get_or_insert_with(|| report.clone());
             assert_eq!(differences(first, &report), "", "scan {turn} against the first");
         }
-        let report = scan(&fleet.parts.rows).await;
+        let report = scan(&fleet.parts.rows, "").await;
         told(judgement::clouded_faults(&fleet.parts, &report), SCANS);
+        let report = scan(&rows, "[probe]\nreplication_proof = true").await;
+        told(judgement::faults(&fleet.parts, &report), SCANS + 1);
+        told(judgement::twin_faults(&report), SCANS + 1);
     }
 }
 

@@ -168,6 +168,7 @@ pub(super) fn monitor(
         policy,
         auth_retry: settings.auth_retry,
         recognise,
+        replication_proof: settings.replication_proof,
     })
 }
 

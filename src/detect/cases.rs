@@ -214,6 +214,27 @@ fn the_senders_address_and_slot_are_a_proof() {
 }
 
 #[test]
+fn a_pattern_that_the_standby_read_back_tells_its_primary_from_the_twin() {
+    let twins = "acme sys=1 senders=1\ncarol sys=1 senders=1\nglobex sys=1 rec=t receiver=t\n\
+                 stream acme insert=100 tl=1\nstream carol insert=100 tl=1\n\
+                 stream globex received=90 tl=1";
+    check(
+        &format!("{twins} fed=acme unfed=carol"),
+        &expect![[r#"
+        critical proven shared_replication: acme globex
+        low proven cloned_lineage: acme carol globex
+    "#]],
+    );
+    check(
+        &format!("{twins} unfed=carol"),
+        &expect![[r#"
+        high probable shared_replication: acme globex
+        low proven cloned_lineage: acme carol globex
+    "#]],
+    );
+}
+
+#[test]
 fn a_primary_is_excluded_by_its_position_its_timeline_and_the_lack_of_a_sender() {
     let standby = "stream globex received=90 tl=1\n";
     check(

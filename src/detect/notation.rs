@@ -211,6 +211,10 @@ impl World {
             end,
             senders: words.get("sender").map(|_| Sender::default()).into_iter().collect(),
             active_slots: words.get("slots").map(Into::into).into_iter().collect(),
+            fed_by: [("fed", true), ("unfed", false)]
+                .into_iter()
+                .filter_map(|(word, fed)| Some((self.target(words.get(word)?), fed)))
+                .collect(),
         });
     }
 

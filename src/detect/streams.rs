@@ -2,7 +2,7 @@
 //!
 //! Why positions are not enough: two idle copies of one image, each with a standby of its own, stand at the same
 //! position and cannot be told apart. So one fitting primary is probable, several are nobody's guess, and only the
-//! address and slot of the sender, which need `pg_monitor`, are a proof.
+//! address and slot of the sender, which need `pg_monitor`, or a pattern that the standby read back, are a proof.
 //!
 //! Invariants:
 //! - a primary is excluded only by facts: it has no sender, it is on another timeline, or it had not yet written,
@@ -46,6 +46,7 @@ enum Upstream {
 
 struct Primary {
     server: usize,
+    places: Vec<usize>,
     nature: Nature,
     insert: Option<u64>,
     senders: Option<u32>,
@@ -57,6 +58,15 @@ struct Standby {
     server: usize,
     kind: Kin,
     receivers: Vec<Receiver>,
+    /// Places of targets whose server was proven to feed this one, or not to.
+    fed_by: Vec<(usize, bool)>,
+}
+
+impl Standby {
+    /// Nothing but its kind tells it from others.
+    fn is_plain(&self) -> bool {
+        self.receivers.is_empty() && self.fed_by.is_empty()
+    }
 }
 
 /// What standbys must have in common to be undistinguishable.
@@ -101,10 +111,10 @@ impl Streams {
         let mut known: BTreeMap<Kin, Upstream> = BTreeMap::new();
         for standby in &standbys {
             let upstream = match known.get(&standby.kind) {
-                Some(upstream) if standby.receivers.is_empty() => upstream.clone(),
+                Some(upstream) if standby.is_plain() => upstream.clone(),
                 _ => upstream(standby, &primaries),
             };
-            if standby.receivers.is_empty() {
+            if standby.is_plain() {
                 known.insert(standby.kind, upstream.clone());
             }
             if let Upstream::Fed(primary, certainty) = upstream {
@@ -265,6 +275,12 @@ fn fit(standby: &Standby, primary: &Primary) -> Fit {
     if !nature.fits(primary.nature) {
         return Fit::Excluded;
     }
+    let proofs = standby.fed_by.iter().filter(|(place, _)| primary.places.contains(place));
+    match proofs.map(|(_, fed)| *fed).max() {
+        Some(true) => return Fit::Proven,
+        Some(false) => return Fit::Excluded,
+        None => (),
+    }
     let lag = match (primary.insert, received) {
         (Some(insert), Some(received)) if insert < received => return Fit::Excluded,
         (Some(insert), Some(received)) => Some(insert - received),
@@ -342,6 +358,8 @@ fn standby(index: &Index<'_>, members: &[usize], looks: &BTreeMap<usize, &Stream
     let mut received_most = None;
     let mut streaming = None;
     let mut receivers = Vec::new();
+    let proofs = members.iter().filter_map(|it| looks.get(it)).flat_map(|it| &it.fed_by);
+    let fed_by = proofs.filter_map(|(primary, fed)| Some((index.place(*primary)?, *fed))).collect();
     for place in members {
         streaming = streaming.max(index.looks[*place].fingerprint().wal_receiver);
         if let Some(StreamEnd::Standby { received, receiver, .. }) =
@@ -354,12 +372,13 @@ fn standby(index: &Index<'_>, members: &[usize], looks: &BTreeMap<usize, &Stream
     }
     let nature = nature(index, members, looks);
     let kind = Kin { nature, received: received_most, streaming };
-    Standby { server: members[0], kind, receivers }
+    Standby { server: members[0], kind, receivers, fed_by }
 }
 
 fn primary(index: &Index<'_>, members: &[usize], looks: &BTreeMap<usize, &StreamLook>) -> Primary {
     let mut primary = Primary {
         server: members[0],
+        places: members.to_vec(),
         nature: nature(index, members, looks),
         insert: None,
         senders: None,

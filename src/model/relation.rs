@@ -73,6 +73,9 @@ pub struct StreamLook {
     pub senders: Vec<Sender>,
     /// Names of the physical replication slots in use.
     pub active_slots: Vec<Box<str>>,
+    /// Of a standby: primaries that were proven to feed it, or not to, by a pattern that it read back. Empty where
+    /// nothing may be written.
+    pub fed_by: Vec<(TargetRef, bool)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -101,5 +101,6 @@ fn read(target: TargetRef, rows: &[Vec<Option<String>>]) -> Option<StreamLook> {
         end,
         senders: senders.collect(),
         active_slots: row.slots.unwrap_or_default(),
+        fed_by: Vec::new(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use watertight::model::finding::{Kind, Verdict};
+use watertight::model::finding::{Certainty, Kind, Verdict};
 use watertight::model::report::{Report, TenantReport};
 
 use crate::labelled_fleet::{Bond, Expected, Part};
@@ -53,6 +53,28 @@ pub(crate) fn clouded_faults(part: &Part, report: &Report) -> Vec<String> {
     }
     clear.tenants.retain(|it| !it.id.as_str().starts_with(BLIND));
     faults.extend(self::faults(part, &clear));
+    faults
+}
+
+/// Where the proof may be written, the standby of one of two idle twins is nobody's guess any more.
+pub(crate) fn twin_faults(report: &Report) -> Vec<String> {
+    let mut faults = Vec::new();
+    let told = report.standing().find(|it| {
+        it.claim.kind == Kind::SharedReplication
+            && it.claim.tenants.iter().any(|id| id.as_str() == "twin-standby")
+    });
+    let members: Option<Vec<&str>> =
+        told.map(|it| it.claim.tenants.iter().map(|id| id.as_str()).collect());
+    if members.as_deref() != Some(&["twin-1", "twin-standby"]) {
+        faults.push(format!("the standby of twin-1 is told with {members:?}"));
+    }
+    if told.is_none_or(|it| it.claim.certainty != Certainty::Proven) {
+        faults.push("the standby of twin-1 is not proven".to_owned());
+    }
+    let twin = report.tenants.iter().find(|it| it.id.as_str() == "twin-2");
+    if twin.is_none_or(|it| it.isolation != Verdict::Isolated) {
+        faults.push(format!("twin-2: {twin:?}"));
+    }
     faults
 }
 
