@@ -93,7 +93,8 @@ fn timeless(report: &Report) -> Report {
 fn differences(one: &Report, other: &Report) -> String {
     let (one, other) = (format!("{one:#?}"), format!("{other:#?}"));
     let lines = one.lines().zip(other.lines()).filter(|(one, other)| one != other);
-    lines.take(20).map(|(one, other)| format!("{one} is now {other}\n")).collect()
+    let lines = lines.take(20).map(|(one, other)| format!("{one} is now {other}"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 async fn check(sight: Sight) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use watertight::model::finding::{Certainty, Kind, Verdict};
 use watertight::model::report::{Report, TenantReport};
+use watertight::model::tenant::TenantId;
 
 use crate::labelled_fleet::{Bond, Expected, Part};
 
@@ -64,7 +65,7 @@ pub(crate) fn twin_faults(report: &Report) -> Vec<String> {
             && it.claim.tenants.iter().any(|id| id.as_str() == "twin-standby")
     });
     let members: Option<Vec<&str>> =
-        told.map(|it| it.claim.tenants.iter().map(|id| id.as_str()).collect());
+        told.map(|it| it.claim.tenants.iter().map(TenantId::as_str).collect());
     if members.as_deref() != Some(&["twin-1", "twin-standby"]) {
         faults.push(format!("the standby of twin-1 is told with {members:?}"));
     }
