@@ -4,13 +4,19 @@
 //! leak through transaction pools. Lock, wait, read, wait happen inside one `SELECT`, so the same text works on a
 //! primary, on a standby and through every pooler; it writes nothing and needs no privilege.
 //!
+//! Why a member is told only the digests of the keys it looks for: a server of a hostile tenant would otherwise hand
+//! another member's key back and need to guess no more than a process id to be believed. A key of 64 random bits is
+//! not found from its digest while a lock is held, so whoever names it has seen it in its own lock table.
+//!
 //! Why `pg_lock_status()` and not the view `pg_locks`: they show the same, and the function stays readable where the
 //! view was revoked.
 
 use std::time::Duration;
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
+use crate::model::fingerprint::Digest256;
 use crate::model::tenant::TargetRef;
 use crate::probe::statement::preamble;
 
@@ -44,17 +50,18 @@ pub(super) struct Testimony {
 }
 
 impl Question {
-    /// The keys are numbers and the waits are ours, so nothing needs quoting.
+    /// Numbers, hexadecimal digits and waits of ours: nothing needs quoting.
     pub(super) fn sql(&self, looked_for: &[i64]) -> String {
         let preamble = preamble(self.before + self.after + GRACE);
-        let keys = looked_for.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        let digests = looked_for.iter().map(|it| digest(*it)).collect::<Vec<_>>().join(",");
         format!(
             "{preamble}select case when pg_catalog.pg_try_advisory_xact_lock({own}) then (select pg_catalog.json_build_object(\
              'taken', {NOW}, 'wait', pg_catalog.pg_sleep({before})::pg_catalog.text, \
              'seen', (select pg_catalog.json_agg(pg_catalog.json_build_array({KEY}::pg_catalog.text, \
              l.database::pg_catalog.text, l.pid)) from pg_catalog.pg_lock_status() l \
              where l.locktype operator(pg_catalog.=) 'advisory' and l.objsubid operator(pg_catalog.=) 1 \
-             and {KEY} operator(pg_catalog.=) any (array[{keys}]::pg_catalog.int8[])), \
+             and pg_catalog.encode(pg_catalog.sha256(pg_catalog.int8send({KEY})), 'hex') \
+             operator(pg_catalog.=) any (array[{digests}]::pg_catalog.text[])), \
              'looked', {NOW}, 'rest', pg_catalog.pg_sleep({after})::pg_catalog.text, 'released', {NOW}, \
              'pid', pg_catalog.pg_backend_pid(), \
              'started', (extract(epoch from pg_catalog.pg_postmaster_start_time()) operator(pg_catalog.*) 1000000)::pg_catalog.int8, \
@@ -64,6 +71,11 @@ impl Question {
             after = self.after.as_secs_f64(),
         )
     }
+}
+
+/// Of the key's eight bytes, as the statement computes it, in quotes.
+fn digest(key: i64) -> String {
+    format!("'{}'", Digest256::from_bytes(Sha256::digest(key.to_be_bytes()).into()))
 }
 
 const NOW: &str = "(extract(epoch from pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000000)::pg_catalog.int8";
@@ -76,4 +88,25 @@ pub(super) fn read(rows: &[Vec<Option<String>>]) -> Option<Testimony> {
     let [row] = rows else { return None };
     let [Some(text)] = row.as_slice() else { return None };
     serde_json::from_str(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_member_is_told_the_key_of_another() {
+        let target = TargetRef { tenant: 0, target: 0 };
+        let (before, after) = (Duration::ZERO, Duration::ZERO);
+        let others = [7_654_321_012_345_678_901, -1_234_567_890_123_456_789];
+        let sql = Question { target, own: 5_555_555_555_555_555_555, before, after }.sql(&others);
+        for other in others {
+            let halves = [(other >> 32).to_string(), (other & 0xffff_ffff).to_string()];
+            for told in halves.iter().chain([&other.to_string(), &format!("{other:x}")]) {
+                assert!(!sql.contains(told.as_str()), "{told} is in {sql}");
+            }
+            assert!(sql.contains(&digest(other)));
+        }
+        assert!(sql.contains("5555555555555555555"));
+    }
 }
