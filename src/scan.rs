@@ -6,6 +6,7 @@
 //! Invariants:
 //! - one target, one observation: through timeout, panic, a name that does not resolve, and stop;
 //! - one target is slow, hung or crowded, and no other waits for it longer than until it is overdue;
+//! - a frozen server costs two deadlines, however many targets it has;
 //! - at most `ScanLimits::sockets` connections are open at once, and at most `per_server` to one server;
 //! - no task, address list or timer exists for a target before its turn: a hundred thousand wait in a few megabytes.
 
@@ -14,6 +15,7 @@ mod pace;
 mod queue;
 mod resolve;
 pub mod server;
+mod silence;
 mod visits;
 
 use std::collections::HashMap;
@@ -32,7 +34,8 @@ use self::pace::Pace;
 use self::queue::{JobId, Queue, Room, ServerId};
 use self::resolve::{NameId, Resolver};
 use self::server::ServerKey;
-use self::visits::Visits;
+use self::silence::Silence;
+use self::visits::{Ending, Visits};
 use crate::dsn::{Host, HostName};
 use crate::model::observation::{Cause, Failure, Observation, Outcome};
 use crate::model::tenant::TargetRef;
@@ -145,7 +148,7 @@ where
                     pass.visits.forgive(late);
                 }
             }
-            Some((job, observation)) = pass.visits.ended() => pass.note(job, observation),
+            Some(ending) = pass.visits.ended() => pass.ended(ending),
             Some(name) = pass.resolver.answered() => pass.resolved(name),
             () = &mut alarm, if armed => {
                 armed = false;
@@ -165,6 +168,7 @@ struct Pass<'a, L, E> {
     queue: Queue,
     visits: Visits,
     pace: Pace,
+    silence: Silence,
     resolver: Resolver<'a, L>,
     /// Who waits for which name, by `NameId`.
     waiting: Vec<Vec<JobId>>,
@@ -187,6 +191,7 @@ where
             queue: Queue::new(Room { concurrency, per_server, lane }, jobs.len()),
             visits: Visits::default(),
             pace: Pace::new(timeout),
+            silence: Silence::new(per_server.get()),
             resolver,
             waiting: Vec::new(),
             servers: HashMap::default(),
@@ -264,11 +269,34 @@ where
     {
         while let Some(job) = self.queue.next() {
             let Job { target, hosts, .. } = self.jobs[job as usize];
-            let addresses = hosts.iter().map(|it| self.addresses(it).collect()).collect();
+            let addresses: Vec<Vec<SocketAddr>> =
+                hosts.iter().map(|it| self.addresses(it).collect()).collect();
+            if let Some(outcome) = self.frozen(job, addresses.iter().map(Vec::len).sum()) {
+                self.note(job, Observation { target, took: Duration::ZERO, outcome });
+                continue;
+            }
             let patience = Arc::new(Patience::new());
             let turn = Turn { target, addresses, patience: Arc::clone(&patience) };
             self.visits.start((job, target), patience, self.limits.timeout, visit(turn));
         }
+    }
+
+    fn frozen(&mut self, job: JobId, addresses: usize) -> Option<Outcome> {
+        let server = self.queue.server(job)?;
+        let timeout = self.limits.timeout;
+        let verdict = self.silence.verdict(server, &self.jobs[job as usize], addresses, timeout)?;
+        if self.visits.any_heard(|it| self.queue.server(it) == Some(server)) {
+            self.silence.learn(server, false);
+            return None;
+        }
+        Some(verdict)
+    }
+
+    fn ended(&mut self, Ending { job, observation, silent }: Ending) {
+        if let Some(server) = self.queue.server(job) {
+            self.silence.learn(server, silent);
+        }
+        self.note(job, observation);
     }
 
     fn note(&mut self, job: JobId, observation: Observation) {
@@ -293,8 +321,8 @@ where
 
     /// What is left when the scan was stopped; otherwise nothing is.
     async fn finish(mut self) -> Vec<Observation> {
-        for (job, observation) in self.visits.stop().await {
-            self.note(job, observation);
+        for ending in self.visits.stop().await {
+            self.note(ending.job, ending.observation);
         }
         for job in self.queue.drain() {
             self.note(job, visits::cancelled(self.jobs[job as usize].target));

@@ -124,7 +124,7 @@ impl Visitor<'_> {
         mut stream: TcpStream,
         host: &Host,
     ) -> Result<(Wire, Encryption), Failure> {
-        ask_for_tls(&mut stream).await?;
+        ask_for_tls(&mut stream, self.patience).await?;
         let (config, proof) = self
             .tls
             .client(self.dsn.tls, self.dsn.root_certificate.as_deref())
@@ -182,7 +182,7 @@ fn socket(directory: &std::path::Path, port: u16) -> PathBuf {
 }
 
 /// Returns when the server has said a lone `S`.
-async fn ask_for_tls(stream: &mut TcpStream) -> Result<(), Failure> {
+async fn ask_for_tls(stream: &mut TcpStream, patience: &Patience) -> Result<(), Failure> {
     let broken = |error: io::Error| {
         judge(&Symptom::Guard(
             GuardError::Broken { heard: false, kind: error.kind() },
@@ -193,6 +193,7 @@ async fn ask_for_tls(stream: &mut TcpStream) -> Result<(), Failure> {
     // More than the one byte, so that a banner or an early byte is seen with it.
     let mut answer = [0; 512];
     let length = stream.read(&mut answer).await.map_err(broken)?;
+    patience.hear();
     match &answer[..length] {
         [] => Err(judge(&Symptom::Guard(GuardError::Closed { heard: false }, LastWords(None)))),
         b"S" => Ok(()),

@@ -274,6 +274,7 @@ impl<S: AsyncRead + Unpin> Guard<S> {
             Ok(()) if count == 0 => Err(GuardError::Closed { heard: self.heard() }.into()),
             Ok(()) => {
                 self.received += count as u64;
+                self.patience.hear();
                 if LONGEST_ANSWER < self.received {
                     return Err(GuardError::TooLong.into());
                 }

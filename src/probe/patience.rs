@@ -10,7 +10,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -30,6 +30,8 @@ pub struct Patience {
     allowed: AtomicU64,
     /// When the wait that goes on began, in nanoseconds since `born`; `NONE` without one.
     waiting_since: AtomicU64,
+    /// The server has sent something.
+    heard: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +50,17 @@ impl Patience {
             born: Instant::now(),
             allowed: AtomicU64::new(0),
             waiting_since: AtomicU64::new(NONE),
+            heard: AtomicBool::new(false),
         }
+    }
+
+    /// The server has sent its first byte: whatever this visit still waits for, the server is not frozen.
+    pub fn hear(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    pub fn heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
     }
 
     /// Forgives `waited`: it was our own doing.

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::detect::coverage::Rounds;
+use crate::model::observation::Cause;
 use crate::model::relation::{Doubt, Witnessed};
 use crate::model::tenant::TargetRef;
 
@@ -34,6 +35,10 @@ const ATTEMPTS: u32 = 3;
 ///
 /// It must exceed the skew between members that were told to start at once: on a busy machine some ten milliseconds.
 const WAIT: Duration = Duration::from_millis(40);
+
+/// After so many passes in which a server let every visit time out, the rest of its targets stay undecided: a server
+/// that freezes between the first visit and this one must not cost a deadline for each of its databases.
+const SILENT_PASSES: u32 = 2;
 
 #[derive(Clone, Copy, Debug)]
 pub struct WitnessLimits {
@@ -55,7 +60,8 @@ pub async fn prove(
     let mut answers = stream::iter(groups.into_iter().enumerate())
         .map(|(index, group)| {
             let seats = &seats;
-            async move { (index, Group { revisit, limits, seats, stop }.prove(group).await) }
+            let silent = BTreeMap::new();
+            async move { (index, Group { revisit, limits, seats, stop, silent }.prove(group).await) }
         })
         .buffer_unordered(limits.concurrency.max(2))
         .inspect(|(_, witnessed)| proven(witnessed.members.len()))
@@ -71,10 +77,12 @@ struct Group<'a> {
     limits: WitnessLimits,
     seats: &'a Semaphore,
     stop: &'a CancellationToken,
+    /// In how many passes in a row each server gave no answer at all.
+    silent: BTreeMap<ServerKey, u32>,
 }
 
 impl Group<'_> {
-    async fn prove(&self, members: Vec<TargetRef>) -> Witnessed {
+    async fn prove(mut self, members: Vec<TargetRef>) -> Witnessed {
         let mut rounds = Rounds::default();
         // Whoever is never heard of stays undecided, with this as the reason.
         rounds.add(&members.iter().map(|it| Err((*it, Doubt::NotTried))).collect::<Vec<_>>());
@@ -92,38 +100,47 @@ impl Group<'_> {
 
     /// Everyone against everyone: holders leave when all the others have come by, and so do those whom they proved to
     /// be where a holder is, since the holder spoke for them.
-    async fn sweep(&self, members: &[TargetRef], rounds: &mut Rounds) {
+    async fn sweep(&mut self, members: &[TargetRef], rounds: &mut Rounds) {
         let mut left: BTreeSet<TargetRef> = members.iter().copied().collect();
         while 2 <= left.len() && !self.stop.is_cancelled() {
             let holders = self.holders(&left);
             left.retain(|it| !holders.contains(it));
             self.meet(&holders, left.iter().copied().collect(), WAIT, rounds).await;
-            left.retain(|it| !rounds.met(*it, &holders));
+            left.retain(|it| !rounds.met(*it, &holders) && !self.is_silent(*it));
         }
     }
 
     /// A further look at pairs that stayed undecided, in sets that fit the limits.
-    async fn repeat(&self, undecided: BTreeSet<TargetRef>, wait: Duration, rounds: &mut Rounds) {
+    async fn repeat(
+        &mut self,
+        undecided: BTreeSet<TargetRef>,
+        wait: Duration,
+        rounds: &mut Rounds,
+    ) {
         let mut left = undecided;
+        left.retain(|it| !self.is_silent(*it));
         while 2 <= left.len() && !self.stop.is_cancelled() {
             let holders = self.holders(&left);
             left.retain(|it| !holders.contains(it));
             self.meet(&holders, left.iter().copied().collect(), wait, rounds).await;
+            left.retain(|it| !self.is_silent(*it));
         }
     }
 
     /// Everyone comes by the same holders, in as many passes as the time that a lock may be held makes necessary.
     async fn meet(
-        &self,
+        &mut self,
         holders: &[TargetRef],
         readers: Vec<TargetRef>,
         wait: Duration,
         rounds: &mut Rounds,
     ) {
         let mut waiting = self.pass(holders, readers, wait, rounds).await;
+        self.leave_silent(&mut waiting, rounds);
         while !waiting.is_empty() && !self.stop.is_cancelled() {
             let before = waiting.len();
             waiting = self.pass(holders, waiting, wait, rounds).await;
+            self.leave_silent(&mut waiting, rounds);
             if waiting.len() == before {
                 break;
             }
@@ -146,7 +163,7 @@ impl Group<'_> {
     }
 
     async fn pass(
-        &self,
+        &mut self,
         holders: &[TargetRef],
         readers: Vec<TargetRef>,
         wait: Duration,
@@ -157,8 +174,25 @@ impl Group<'_> {
         let wanted = u32::try_from(holders.len() + lanes).unwrap_or(u32::MAX);
         let Ok(_seats) = self.seats.acquire_many(wanted).await else { return readers };
         let per_server = self.limits.per_server.max(2);
-        pass::run(self.revisit, pass::Plan { holders, readers, lanes, wait, per_server }, rounds)
-            .await
+        let plan = pass::Plan { holders, readers, lanes, wait, per_server };
+        let passed = pass::run(self.revisit, plan, rounds).await;
+        for (place, answered) in passed.answering {
+            let silent = self.silent.entry(place).or_default();
+            *silent = if answered { 0 } else { *silent + 1 };
+        }
+        passed.missed
+    }
+
+    fn is_silent(&self, target: TargetRef) -> bool {
+        let silent = self.silent.get(&self.revisit.place(target));
+        silent.is_some_and(|it| SILENT_PASSES <= *it)
+    }
+
+    /// Takes those out whose server is given up, and says why they stay undecided.
+    fn leave_silent(&self, waiting: &mut Vec<TargetRef>, rounds: &mut Rounds) {
+        let left: Vec<_> = waiting.extract_if(.., |it| self.is_silent(*it)).collect();
+        let why = Doubt::VisitFailed(Cause::Timeout);
+        rounds.add(&left.into_iter().map(|it| Err((it, why))).collect::<Vec<_>>());
     }
 }
 

@@ -124,6 +124,12 @@ impl Queue {
         Some(job)
     }
 
+    /// Where it was added.
+    pub(crate) fn server(&self, job: JobId) -> Option<ServerId> {
+        let entry = self.jobs.get(job as usize)?;
+        (entry.state != State::Absent).then_some(entry.server)
+    }
+
     /// The visit has not ended in time: its slot goes to somebody else as soon as the lane has room for it.
     pub(crate) fn overdue(&mut self, job: JobId) {
         let Some(entry) = self.jobs.get_mut(job as usize) else { return };

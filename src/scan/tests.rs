@@ -169,6 +169,47 @@ async fn a_crowded_server_is_spared_and_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_frozen_server_costs_two_deadlines_and_one_that_said_a_byte_is_not_given_up() {
+    // Forty targets on one server; `speaks` is the one that hears a byte before it hangs.
+    async fn check(speaks: Option<u32>, expected_visits: usize, expected_end: u128) {
+        let visits = Arc::new(Mutex::new(0));
+        let visit = |turn: Turn| {
+            *visits.lock().unwrap() += 1;
+            async move {
+                if speaks == Some(turn.target.tenant) {
+                    turn.patience.hear();
+                }
+                sleep(Duration::from_hours(1)).await;
+                failed(turn.target, Duration::ZERO)
+            }
+        };
+        let fleet = hosts((0..40).map(|_| "10.0.0.1".to_owned()));
+        let told = run(&fleet, limits(64, 4, 128), &CancellationToken::new(), visit).await;
+        one_each(&told, 40);
+        assert!(told.iter().all(|it| it.2 == "timeout"), "{told:?}");
+        assert_eq!(*visits.lock().unwrap(), expected_visits);
+        assert_eq!(told.iter().map(|it| it.1).max(), Some(expected_end));
+    }
+    check(None, 8, 2 * 5_500).await;
+    check(Some(6), 40, 10 * 5_500).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_with_another_way_is_visited_though_its_first_server_is_frozen() {
+    let visit = |turn: Turn| async move {
+        if turn.target.tenant < 8 {
+            sleep(Duration::from_hours(1)).await;
+        }
+        failed(turn.target, Duration::ZERO)
+    };
+    let mut fleet = hosts((0..10).map(|_| "10.0.0.1".to_owned()));
+    fleet[8].extend(hosts(["10.0.0.2".to_owned()]).remove(0));
+    let told = run(&fleet, limits(64, 4, 128), &CancellationToken::new(), visit).await;
+    let what: Vec<&str> = told[7..].iter().map(|it| &*it.2).collect();
+    assert_eq!(what, ["timeout", "connection_refused", "timeout"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panicking_visit_is_an_observation() {
     let visit = |turn: Turn| async move {
         assert!(turn.target.tenant != 3, "a fault of our own");

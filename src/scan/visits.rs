@@ -32,6 +32,14 @@ pub(crate) struct Visits {
     clock: BTreeMap<(Instant, JobId), Id>,
 }
 
+/// How a visit ended.
+pub(crate) struct Ending {
+    pub(crate) job: JobId,
+    pub(crate) observation: Observation,
+    /// Its time passed without a single byte from the server.
+    pub(crate) silent: bool,
+}
+
 struct Running {
     job: JobId,
     target: TargetRef,
@@ -69,13 +77,18 @@ impl Visits {
     }
 
     /// The next visit that ends; `None` where none runs. Nothing is lost where the future is dropped.
-    pub(crate) async fn ended(&mut self) -> Option<(JobId, Observation)> {
+    pub(crate) async fn ended(&mut self) -> Option<Ending> {
         let joined = self.tasks.join_next_with_id().await?;
         self.told(joined)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.tasks.is_empty()
+    }
+
+    /// Whether any of these visits, still under way, was sent a byte.
+    pub(crate) fn any_heard(&self, of: impl Fn(JobId) -> bool) -> bool {
+        self.running.values().any(|it| it.patience.heard() && of(it.job))
     }
 
     /// When the oldest visit becomes overdue, if nothing changes.
@@ -116,7 +129,7 @@ impl Visits {
     }
 
     /// Ends every visit. One that had ended by itself keeps its observation.
-    pub(crate) async fn stop(&mut self) -> Vec<(JobId, Observation)> {
+    pub(crate) async fn stop(&mut self) -> Vec<Ending> {
         self.tasks.abort_all();
         let patience_ends = Instant::now() + STOP_GRACE;
         let mut told = Vec::new();
@@ -125,26 +138,31 @@ impl Visits {
             told.extend(self.told(joined));
         }
         self.clock.clear();
-        told.extend(self.running.drain().map(|(_, it)| (it.job, cancelled(it.target))));
+        told.extend(self.running.drain().map(|(_, it)| Ending {
+            job: it.job,
+            observation: cancelled(it.target),
+            silent: false,
+        }));
         told
     }
 
-    fn told(
-        &mut self,
-        joined: Result<(Id, Observation), JoinError>,
-    ) -> Option<(JobId, Observation)> {
+    fn told(&mut self, joined: Result<(Id, Observation), JoinError>) -> Option<Ending> {
         let (id, ending) = match joined {
             Ok((id, observation)) => (id, Ok(observation)),
             Err(error) => (error.id(), Err(error)),
         };
-        let Running { job, target, counted_from, .. } = self.running.remove(&id)?;
+        let Running { job, target, counted_from, patience, .. } = self.running.remove(&id)?;
         self.clock.remove(&(counted_from, job));
         let observation = match ending {
             Ok(observation) => Observation { target, ..observation },
             Err(error) if error.is_cancelled() => cancelled(target),
             Err(_panic) => not_tried(target, Reason::Panicked),
         };
-        Some((job, observation))
+        let timed_out = matches!(
+            &observation.outcome,
+            Outcome::Failed(failure) if failure.cause == Cause::Timeout
+        );
+        Some(Ending { job, observation, silent: timed_out && !patience.heard() })
     }
 }
 

@@ -36,12 +36,14 @@ pub(super) struct Plan<'a> {
 
 type Testified = Result<Answer, (TargetRef, Doubt)>;
 
-/// Returns the readers whose turn did not come while the locks were held.
-pub(super) async fn run(
-    revisit: &Revisit<'_>,
-    plan: Plan<'_>,
-    rounds: &mut Rounds,
-) -> Vec<TargetRef> {
+pub(super) struct Passed {
+    /// The readers whose turn did not come while the locks were held.
+    pub(super) missed: Vec<TargetRef>,
+    /// Of each server that was gone to, whether anything came back before the deadline.
+    pub(super) answering: BTreeMap<ServerKey, bool>,
+}
+
+pub(super) async fn run(revisit: &Revisit<'_>, plan: Plan<'_>, rounds: &mut Rounds) -> Passed {
     let opened =
         join_all(plan.holders.iter().map(|it| async { (*it, revisit.open(*it).await) })).await;
     let mut holding = Vec::new();
@@ -64,7 +66,19 @@ pub(super) async fn run(
     heard.extend(held);
     heard.extend(read);
     rounds.add(&heard);
-    missed
+    Passed { missed, answering: answering(revisit, &heard) }
+}
+
+fn answering(revisit: &Revisit<'_>, heard: &[Testified]) -> BTreeMap<ServerKey, bool> {
+    let mut places = BTreeMap::new();
+    for testified in heard {
+        let (target, answered) = match testified {
+            Ok(answer) => (answer.reader, true),
+            Err((target, doubt)) => (*target, *doubt != Doubt::VisitFailed(Cause::Timeout)),
+        };
+        *places.entry(revisit.place(target)).or_insert(false) |= answered;
+    }
+    places
 }
 
 /// How long the holders hold on after their own look: as long as the readers will need, as far as may be.
@@ -82,8 +96,9 @@ async fn come_by(
     keys: &[i64],
     held_until: Instant,
 ) -> (Vec<Testified>, Vec<TargetRef>) {
-    if plan.readers.is_empty() {
-        return (Vec::new(), Vec::new());
+    // Where nobody holds there is nothing to look for.
+    if plan.readers.is_empty() || keys.is_empty() {
+        return (Vec::new(), plan.readers.clone());
     }
     let room = room(revisit, plan);
     let room = &room;
