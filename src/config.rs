@@ -71,10 +71,8 @@ pub struct ProbeSettings {
     pub timeout: Duration,
     pub concurrency: NonZeroUsize,
     pub per_server: NonZeroUsize,
-    pub login: Option<ProbeLogin>,
     pub ca_file: Option<PathBuf>,
     pub auth_retry: Duration,
-    pub replication_proof: bool,
 }
 
 impl Config {
@@ -136,10 +134,8 @@ impl Config {
             timeout: self.probe.timeout.0,
             concurrency: at_least_one(self.probe.concurrency),
             per_server: at_least_one(self.probe.per_server),
-            login: self.login(),
             ca_file: self.probe.ca_file.clone(),
             auth_retry: self.probe.auth_retry.0,
-            replication_proof: self.probe.replication_proof,
         }
     }
 

@@ -126,6 +126,7 @@ pub fn detect(case: &Case<'_>) -> Detection {
     Detection { claims, tenants, baselines: drift.baselines }
 }
 
+/// Whether the policy grants it, until a date that has not come.
 fn excepted(case: &Case<'_>, claim: &Claim) -> bool {
     case.policy.exceptions.iter().any(|it| it.covers(claim.kind, claim.tenants.iter(), case.now))
 }

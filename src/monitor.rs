@@ -133,9 +133,7 @@ impl Monitor {
         (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
         cycle
     }
-}
 
-impl Monitor {
     /// Candidates go before the witness, and families of copies are looked at for who streams from whom.
     async fn second_looks(
         &self,

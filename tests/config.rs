@@ -477,8 +477,8 @@ fn check_environment(variables: &[(&str, &str)], expected: &Expect) {
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let told = match parse("[probe]\ntimeout = '4s'\nconcurrency = 8\n", &environment) {
         Ok(config) => {
-            let probe = config.probe_options();
-            format!("{:?} {} {}", probe.timeout, probe.concurrency, probe.replication_proof)
+            let probe = config.probe;
+            format!("{:?} {} {}", probe.timeout.0, probe.concurrency, probe.replication_proof)
         }
         Err(problems) => problems,
     };

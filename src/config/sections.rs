@@ -71,7 +71,8 @@ pub struct Probe {
     /// Connections to one server at once, 1 to 1000, the witness included. Default: 4. Above what a small server has
     /// to spare, its own customers are refused.
     pub per_server: u32,
-    /// May write 24 empty transactions, about 1 kB of WAL, to prove a standby. Default: false.
+    /// May write 24 empty transactions, about 1 kB of WAL, to prove a standby. Default: false. The scan does not make
+    /// this proof yet, whatever stands here: a standby that `pg_monitor` does not show stays probable.
     pub replication_proof: bool,
 }
 

@@ -19,6 +19,9 @@ use crate::registry::file::{Lines, toml_row};
 use crate::registry::row::RawRow;
 use crate::secret::SecretRef;
 
+/// Told of a required key; not told of a document whose syntax is broken, where the key may stand unread.
+pub const MISSING: &str = "it is missing";
+
 /// The names and values of environment variables.
 pub type Environment = BTreeMap<String, String>;
 
@@ -182,7 +185,6 @@ impl Walked {
     }
 }
 
-pub const MISSING: &str = "it is missing";
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }

@@ -323,7 +323,8 @@ impl<'a> Holder<'a> {
     }
 }
 
-fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+/// Whether both are known and not the same: what is withheld differs from nothing.
+pub(super) fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     matches!((one, other), (Some(one), Some(other)) if one != other)
 }
 

@@ -40,7 +40,7 @@ const SUPPORT_ENDS: [(u32, Date); 6] = [
     (18, date(2030, 11, 14)),
 ];
 
-/// How each target fares, the limits that are near, and the claims.
+/// How one target fares. `place` is its own among those that answered.
 pub(super) fn condition(index: &Index<'_>, outcome: &Outcome, place: Option<usize>) -> Condition {
     match outcome {
         Outcome::Failed(failure) => {

@@ -8,6 +8,7 @@
 //! - a server that was started within the last minutes is a doubt, not a claim: it may have been restarted between
 //!   two looks.
 
+use super::coverage::differ;
 use super::index::{Index, Look};
 use super::servers::Servers;
 use super::streams::Streams;
@@ -188,8 +189,4 @@ fn replica(
 fn fresh(index: &Index<'_>, fingerprint: &Fingerprint) -> bool {
     let since = index.case.now.as_microsecond().saturating_sub(FRESH);
     fingerprint.started_at.is_some_and(|it| since < it)
-}
-
-fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
-    matches!((one, other), (Some(one), Some(other)) if one != other)
 }

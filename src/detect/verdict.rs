@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::index::Index;
-use super::{Case, Condition, Judged};
+use super::{Case, Condition, Judged, excepted};
 use crate::model::finding::{Finding, Health, State, Verdict};
 use crate::model::observation::{Cause, Outcome};
 use crate::model::report::{TargetReport, TenantReport};
@@ -74,12 +74,7 @@ fn standing<'a>(
     let mut clouded: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for finding in findings.iter().filter(|it| it.state != State::Resolved) {
         let claim = &finding.claim;
-        let excepted = case
-            .policy
-            .exceptions
-            .iter()
-            .any(|it| it.covers(claim.kind, claim.tenants.iter(), case.now));
-        if excepted {
+        if excepted(case, claim) {
             continue;
         }
         if finding.breaches() {

@@ -245,11 +245,6 @@ impl Cluster {
         self.ground.path().join(&self.name)
     }
 
-    /// Where the servers of this ground have their Unix sockets.
-    pub fn socket_directory(&self) -> &Path {
-        self.ground.path()
-    }
-
     /// The port it has, or had when it last ran.
     pub fn port(&self) -> Result<u16, LocalError> {
         self.port

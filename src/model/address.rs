@@ -45,6 +45,8 @@ pub enum ProjectPlace {
 }
 
 impl ProjectPlace {
+    pub const ALL: [Self; 4] = [Self::Host, Self::User, Self::Options, Self::Registry];
+
     pub const fn label(self) -> &'static str {
         match self {
             Self::Host => "host",
@@ -52,6 +54,10 @@ impl ProjectPlace {
             Self::Options => "options",
             Self::Registry => "registry",
         }
+    }
+
+    pub fn parse(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.label() == label)
     }
 }
 

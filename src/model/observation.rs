@@ -196,8 +196,6 @@ impl Cause {
 pub enum Reason {
     /// The secret could not be read; the text names the place, never the value.
     SecretUnreadable(Box<str>),
-    /// The server refused this secret lately and it has not changed: see `probe.auth_retry`.
-    SecretRefusedBefore,
     /// The scan was told to stop.
     Cancelled,
     /// A fault of our own, contained.
@@ -210,9 +208,6 @@ impl Reason {
     pub fn text(&self) -> String {
         match self {
             Self::SecretUnreadable(place) => format!("its secret could not be read: {place}"),
-            Self::SecretRefusedBefore => {
-                "the server refused this secret before and it has not changed since".to_owned()
-            }
             Self::Cancelled => "the scan was stopped before its turn".to_owned(),
             Self::Panicked => "a fault of our own ended the visit".to_owned(),
             Self::RowUnusable(why) => format!("its registry row cannot be visited: {why}"),

@@ -41,6 +41,8 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    pub const ALL: [Self; 4] = [Self::Cli, Self::Schedule, Self::Api, Self::Webhook];
+
     pub const fn label(self) -> &'static str {
         match self {
             Self::Cli => "cli",
@@ -48,6 +50,10 @@ impl Trigger {
             Self::Api => "api",
             Self::Webhook => "webhook",
         }
+    }
+
+    pub fn parse(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.label() == label)
     }
 }
 
@@ -109,6 +115,12 @@ impl Report {
     /// From the start of the scan to its end; zero where a clock was set back in between.
     pub fn took(&self) -> Duration {
         self.finished_at.duration_since(self.started_at).try_into().unwrap_or_default()
+    }
+
+    /// Tenants of which nothing is proven. They are no findings, and no format may pass over them.
+    pub fn unverified(&self) -> Vec<&TenantId> {
+        let unverified = self.tenants.iter().filter(|it| it.isolation == Verdict::Unverified);
+        unverified.map(|it| &it.id).collect()
     }
 
     /// Findings that hold now.

@@ -19,9 +19,6 @@ const LONGEST_NAME: usize = 255;
 /// A stamp has some hundred bytes. A longer comment is cut: it cannot verify anyway.
 const LONGEST_STAMP: usize = 4_096;
 
-/// Before this version a role with CREATEROLE may grant itself any other.
-const CREATEROLE_TAMED: u32 = 160_000;
-
 /// One row, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -89,7 +86,7 @@ pub fn read(rows: &[Vec<Option<String>>]) -> Result<Answer, Nonsense> {
         max_connections: number(text(17), "max_connections")?,
         transaction_age: number(text(18), "transaction_age")?,
         clock: moment(text(19), "clock")?,
-        powers: powers(&row[20..], server_version)?,
+        powers: powers(&row[20..])?,
     })
 }
 
@@ -152,7 +149,7 @@ fn address(text: Option<&str>) -> Result<Option<IpAddr>, Nonsense> {
 }
 
 /// `None` where the role is unknown here (a pooler may log in as another) or may not be read.
-fn powers(columns: &[Option<String>], server_version: u32) -> Result<Option<Vec<Power>>, Nonsense> {
+fn powers(columns: &[Option<String>]) -> Result<Option<Vec<Power>>, Nonsense> {
     let order = [
         Power::Superuser,
         Power::Replication,
@@ -169,7 +166,6 @@ fn powers(columns: &[Option<String>], server_version: u32) -> Result<Option<Vec<
             Some(false) => (),
             // Includes all the others.
             Some(true) if power == Power::Superuser => return Ok(Some(vec![power])),
-            Some(true) if power == Power::CreateRole && CREATEROLE_TAMED <= server_version => (),
             Some(true) => powers.push(power),
         }
     }

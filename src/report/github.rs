@@ -8,9 +8,9 @@ use std::io::{self, Write};
 
 use super::visible::{clipped, visible};
 use super::{Origins, name_some};
-use crate::model::finding::{Finding, Severity, Verdict};
+use crate::model::finding::{Finding, Severity};
 use crate::model::report::Report;
-use crate::model::tenant::{Origin, TenantId};
+use crate::model::tenant::Origin;
 
 /// The runner shows ten annotations of a level for a step; further ones are lines of the log.
 const MOST: usize = 1000;
@@ -61,12 +61,7 @@ fn annotate(finding: &Finding, origins: &Origins<'_>, out: &mut dyn Write) -> io
 
 /// Tenants of which nothing is proven are no findings, and must not pass in silence.
 fn unverified(report: &Report, origins: &Origins<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let ids: Vec<&TenantId> = report
-        .tenants
-        .iter()
-        .filter(|it| it.isolation == Verdict::Unverified)
-        .map(|it| &it.id)
-        .collect();
+    let ids = report.unverified();
     let Some(first) = ids.first() else { return Ok(()) };
     let text = format!("not verified: {}", name_some(ids.iter().copied(), MOST_MEMBERS));
     command("warning", origins.get(first), "unverified tenants", &text, out)

@@ -17,7 +17,7 @@ use serde_sarif::sarif::{ReportingConfigurationLevel, ResultLevel};
 use super::explain::{meaning, usual_severity};
 use super::visible::clipped;
 use super::{Origins, name_some};
-use crate::model::finding::{Finding, Kind, Severity, State, Verdict};
+use crate::model::finding::{Finding, Kind, Severity, State};
 use crate::model::report::Report;
 use crate::model::tenant::{Origin, TenantId};
 
@@ -159,12 +159,7 @@ fn properties(finding: &Finding) -> sarif::PropertyBag {
 }
 
 fn unverified(report: &Report, origins: &Origins<'_>) -> Option<sarif::Result> {
-    let ids: Vec<&TenantId> = report
-        .tenants
-        .iter()
-        .filter(|it| it.isolation == Verdict::Unverified)
-        .map(|it| &it.id)
-        .collect();
+    let ids = report.unverified();
     if ids.is_empty() {
         return None;
     }

@@ -93,8 +93,7 @@ pub(super) fn digest(text: &str) -> Result<Digest256, RowError> {
 }
 
 pub(super) fn trigger(text: &str) -> Result<Trigger, RowError> {
-    let all = [Trigger::Cli, Trigger::Schedule, Trigger::Api, Trigger::Webhook];
-    word("trigger", text, |it| all.into_iter().find(|trigger| trigger.label() == it))
+    word("trigger", text, Trigger::parse)
 }
 
 pub(super) fn verdict(text: &str) -> Result<Verdict, RowError> {

@@ -180,7 +180,6 @@ fn powers_are_those_that_reach_past_the_database() {
         Some(&[Power::ReadAllData, Power::ServerPrograms]),
     );
     check_powers(&[(26, Some("t"))], Some(&[Power::CreateRole]));
-    check_powers(&[(26, Some("t")), (8, Some("160000"))], Some(&[]));
     check_powers(&[(20, None)], None);
     check_powers(&[(24, None)], None);
 }

@@ -30,10 +30,7 @@ const SHOWN: usize = 80;
 /// In seconds, about a month: no visit lasts longer, and microseconds are exact up to here.
 const LONGEST_PROBE: f64 = 2.6e6;
 
-const TRIGGERS: [Trigger; 4] = [Trigger::Cli, Trigger::Schedule, Trigger::Api, Trigger::Webhook];
 const ROUTES: [Route; 3] = [Route::Direct, Route::Pooler, Route::SharedPooler];
-const PLACES: [ProjectPlace; 4] =
-    [ProjectPlace::Host, ProjectPlace::User, ProjectPlace::Options, ProjectPlace::Registry];
 
 /// Looked at before all else, so that a later version is told apart from a broken file.
 #[derive(Deserialize)]
@@ -58,11 +55,10 @@ pub(super) fn report(text: &str) -> Result<Report, ParseError> {
     }
     let document: Document = serde_json::from_str(text).map_err(ParseError::Syntax)?;
     let scan = document.scan;
-    let trigger = |text: &str| TRIGGERS.into_iter().find(|it| it.label() == text);
     let report = Report {
         started_at: time("scan.started_at", &scan.started_at)?,
         finished_at: time("scan.finished_at", &scan.finished_at)?,
-        trigger: word("scan.trigger", &scan.trigger, trigger)?,
+        trigger: word("scan.trigger", &scan.trigger, Trigger::parse)?,
         id: scan.id.into(),
         partial: scan.partial,
         tenants: document.tenants.into_iter().map(tenant).collect::<Result<_, _>>()?,
@@ -136,9 +132,8 @@ fn target(view: TargetView<'_>) -> Result<TargetReport, ParseError> {
 }
 
 fn address(view: AddressView<'_>) -> Result<Address, ParseError> {
-    let place = |text: &str| PLACES.into_iter().find(|it| it.label() == text);
     let project = |it: ProjectView<'_>| {
-        let place = word("address.projects[].place", &it.place, place)?;
+        let place = word("address.projects[].place", &it.place, ProjectPlace::parse)?;
         Ok(NamedProject { place, id: it.id.into() })
     };
     let route = |text: &str| ROUTES.into_iter().find(|it| route_label(*it) == text);
