@@ -25,11 +25,9 @@ mod streams;
 pub mod verdict;
 mod wording;
 
-#[cfg(test)]
+// The cases that hold the detector, and what they are written in.
 mod cases;
-#[cfg(test)]
 mod notation;
-#[cfg(test)]
 mod single_cases;
 
 use std::cmp::Reverse;

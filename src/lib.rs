@@ -9,19 +9,39 @@
 //!
 //! The modules stand in reading order: first the core, which holds values and decisions and knows no async, clock,
 //! I/O or serde; then the pipeline in the direction in which the data flows; then the edges; then plumbing without
-//! domain words. `tests/architecture.rs` holds the arrows.
+//! domain words. `tests/architecture.rs` holds the arrows between them.
+//!
+//! Where something new goes: a rule about tenants into `detect`, a fact to ask a server for into `probe`, a place that
+//! tenants come from into `registry`, a format into `report`, a command into `cli` (its arguments) and `app` (what it
+//! does).
 
 // The core.
-pub mod detect;
+
+// The words of the domain.
 pub mod model;
 
-// The pipeline.
+// What a scan proves, decided by pure functions.
+pub mod detect;
+
+// The pipeline, in the order of one cycle.
+
+// One cycle on one screen.
 pub mod monitor;
-pub mod probe;
+
+// Who the tenants are.
 pub mod registry;
-pub mod report;
+
+// Whose turn it is.
 pub mod scan;
+
+// What a server is asked, and the live proof.
+pub mod probe;
+
+// What is remembered.
 pub mod store;
+
+// How it is told.
+pub mod report;
 
 // The edges.
 pub mod app;
@@ -33,5 +53,7 @@ pub mod demo;
 pub mod clock;
 pub mod dsn;
 pub mod local;
+pub mod patience;
 pub mod secret;
 pub mod telemetry;
+pub mod tls;

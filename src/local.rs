@@ -4,6 +4,9 @@
 //! that a copy keeps, locks that a standby does not show, refusals that come before or after the password. A fake would
 //! only repeat our own beliefs.
 //!
+//! Why among the plumbing and not with a provider of databases: nothing here knows of tenants. The demonstration and
+//! the tests are its users; a provider that makes a cluster for each tenant would be one more.
+//!
 //! Invariants:
 //! - nothing outlives us: each server stands under a small shell that ends it when our end of a pipe closes, and the
 //!   directory goes the same way; so a return, a panic, Ctrl-C and `kill -9` of this process all end alike;

@@ -14,14 +14,12 @@ pub mod cause;
 pub mod connect;
 pub mod fingerprint;
 pub mod guard;
-pub mod patience;
 pub mod progress;
 pub mod proof;
 pub mod revisit;
 pub mod session;
 pub mod statement;
 pub mod streams;
-pub mod tls;
 pub mod wire;
 pub mod witness;
 
@@ -36,10 +34,8 @@ use tokio::time::Instant;
 use self::cause::{Symptom, judge};
 use self::connect::{Visitor, Way};
 use self::fingerprint::Answer;
-use self::patience::Patience;
 use self::progress::Progress;
 use self::session::Session;
-use self::tls::{RootError, Tls};
 use crate::clock;
 use crate::dsn::{Dsn, HostName, SessionAttrs};
 use crate::model::address::Address;
@@ -47,8 +43,10 @@ use crate::model::observation::{
     Cause, Failure, Observation, Outcome, Reason, Sighting, Transport, Vitals,
 };
 use crate::model::tenant::{TargetRef, TenantId};
+use crate::patience::Patience;
 use crate::registry::Access;
 use crate::secret::Secret;
+use crate::tls::{RootError, Tls};
 
 #[derive(Clone, Debug)]
 pub struct ProbeOptions {

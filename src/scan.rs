@@ -39,7 +39,7 @@ use self::visits::{Ending, Visits};
 use crate::dsn::{Host, HostName};
 use crate::model::observation::{Cause, Failure, Observation, Outcome};
 use crate::model::tenant::TargetRef;
-use crate::probe::patience::Patience;
+use crate::patience::Patience;
 
 /// A visit that waits for us moves its own due time on as fast as the clock does: looking more often would only add to
 /// what it waits for.

@@ -227,7 +227,7 @@ fn over_tls_only_a_server_with_a_known_certificate_is_believed() {
     let error = ask("127.0.0.1", &known).unwrap_err();
     assert!(error.to_string().contains("connect"), "another name than the certificate's: {error}");
     let error = ask("localhost", "sslmode=verify-full&sslrootcert=/nonexistent.pem").unwrap_err();
-    assert_eq!(error.to_string(), "read the certificates in /nonexistent.pem");
+    assert_eq!(error.to_string(), "read the root certificates in /nonexistent.pem");
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! `config check` and `config show`.
+//!
+//! Why a missing file is refused here and nowhere else: whoever asks whether the configuration is right wants to know
+//! that there is none.
 
 use super::{Ended, platform, print};
 use crate::cli::{ConfigCommand, Global};

@@ -1,6 +1,11 @@
 //! What is wrong with a configuration whose every value has the right type.
 //!
-//! Invariant: pure; duplicate tenants are no problem here, because they are a finding of the scan.
+//! Why after the structs: these are the rules between keys, and between a key and the world, which no table of types can
+//! hold.
+//!
+//! Invariants:
+//! - nothing is contacted and no file is opened;
+//! - duplicate tenants are no problem here, because they are a finding of the scan.
 
 use std::collections::BTreeMap;
 

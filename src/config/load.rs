@@ -1,5 +1,7 @@
 //! From a file and the environment to a configuration, or to everything that is wrong with them.
 //!
+//! Why the text is read apart from the file: whatever can be wrong with a configuration is tested without a disk.
+//!
 //! Invariants:
 //! - defaults, then the file, then the environment: the later one wins;
 //! - every secret that is named is read once here, so that a missing one stops the start and not the night's scan.

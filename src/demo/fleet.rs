@@ -1,4 +1,7 @@
 //! The demonstration's clusters, tenants and faults.
+//!
+//! Why one fault to a cluster: a report that names two faults of one server leaves the newcomer to guess which of them
+//! was planted.
 
 use std::collections::VecDeque;
 

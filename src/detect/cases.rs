@@ -2,6 +2,8 @@
 //!
 //! Why one file: the order of the relations is a property of the whole detector, so its cases are read together.
 
+#![cfg(test)]
+
 use expect_test::{Expect, expect};
 
 use super::notation::told;

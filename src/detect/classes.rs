@@ -1,4 +1,7 @@
-//! Sets that grow together: being one server is transitive, so it is kept as sets and never as pairs.
+//! Sets that grow together.
+//!
+//! Why sets: being one server is transitive, and five hundred databases of one server would be a hundred thousand
+//! pairs.
 
 /// Disjoint sets over the numbers below a limit. The smallest number of a set names it, so that the names do not
 /// depend on the order of joining.

@@ -1,8 +1,13 @@
-//! A tiny notation for scans, so that a case of the detector is a few lines and nothing else.
+//! A tiny notation for scans.
+//!
+//! Why a notation: a case of the detector is then a few lines that show what matters, and a new field of the model
+//! changes this file and no case.
 //!
 //! One line per target, `acme sys=1 start=5 oid=16385`, or per further way to it, `acme/endpoints.replica …`; what is
 //! left out is the line's own and unremarkable, `?` is withheld. Other lines begin with a word: `witness`, `stream`,
 //! `policy`, `exception`, `baseline`, `change`, `password`, `before`, `duplicate`.
+
+#![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 //!
 //! Why through the whole detector: each check must hold beside all others, and stay silent where it has no say.
 
+#![cfg(test)]
+
 use expect_test::{Expect, expect};
 
 use super::notation::told;

@@ -1,4 +1,7 @@
 //! What was known before this scan: the identity registered for each target, and the changes that people announced.
+//!
+//! Why beside the fingerprint and not within it: a fingerprint is one look and holds what changes by itself (start,
+//! position, address). What must not change unannounced is the smaller part that stands here.
 
 use std::sync::Arc;
 

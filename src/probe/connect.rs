@@ -24,14 +24,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::cause::{self, LastWords, Symptom, judge};
 use super::guard::{Guard, GuardError};
-use super::patience::Patience;
 use super::progress::{Progress, Stage};
 use super::session::{Path, Session, judge_error};
-use super::tls::Tls;
 use super::wire::{Ready, Wire};
 use crate::dsn::{ChannelBinding, Dsn, Host, HostName, TlsMode};
 use crate::model::observation::{Encryption, Failure};
+use crate::patience::Patience;
 use crate::secret::Secret;
+use crate::tls::Tls;
 
 /// What the server's activity view calls us.
 const APPLICATION_NAME: &str = "watertight";

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::tls::{ChannelBinding, TlsStream};
 use tokio_util::sync::PollSemaphore;
 
-use super::patience::Patience;
+use crate::patience::Patience;
 
 /// What a server may send in one visit, in bytes. An honest answer is about a kilobyte, a witness over five hundred
 /// keys about a hundred.

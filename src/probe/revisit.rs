@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use crate::model::observation::{Failure, Observation};
 use crate::model::tenant::TargetRef;
+use crate::patience::Patience;
 use crate::registry::Snapshot;
 
 use super::Prober;
-use super::patience::Patience;
 use super::session::Session;
 
 /// What counts as one server when connections are limited.

@@ -9,14 +9,11 @@
 //!   whom our credentials are sent to.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use rustls::ClientConfig;
 use serde_json::Value;
 use tokio_postgres::config::{
     ChannelBinding as Binding, LoadBalanceHosts, SslMode, TargetSessionAttrs,
@@ -28,6 +25,7 @@ use super::file::{MOST_ROWS, from_object};
 use super::row::{Fault, KEYS, RawRow};
 use crate::dsn::{ChannelBinding, Dsn, HostName, SessionAttrs, TlsMode};
 use crate::model::tenant::normalise;
+use crate::tls::{RootError, Tls};
 
 /// Of all rows together, in bytes.
 const LARGEST: usize = 256 * 1024 * 1024;
@@ -41,12 +39,8 @@ pub enum QueryError {
     Unproven,
     #[error("`target_session_attrs` must be `any`, `read-write` or `read-only` here")]
     Session,
-    #[error("read the certificates in {}", .0.display())]
-    Certificates(PathBuf),
-    #[error("no certificate of the system's roots can be read: write `probe.ca_file`")]
-    NoRoots,
-    #[error("set up TLS")]
-    Tls(#[source] rustls::Error),
+    #[error(transparent)]
+    Roots(#[from] RootError),
     #[error("connect to the platform's database")]
     Connect(#[source] tokio_postgres::Error),
     /// Without its source, because a server's message may quote a row.
@@ -194,20 +188,7 @@ fn tls(dsn: &Dsn, ca_file: Option<&Path>) -> Result<ClientConfig, QueryError> {
     if dsn.tls != TlsMode::VerifyFull {
         return Err(QueryError::Unproven);
     }
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    for path in [ca_file, dsn.root_certificate.as_deref()].into_iter().flatten() {
-        let unreadable = |_| QueryError::Certificates(path.to_owned());
-        for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-            let certificate = certificate.map_err(unreadable)?;
-            roots.add(certificate).map_err(|_| QueryError::Certificates(path.to_owned()))?;
-        }
-    }
-    if roots.is_empty() {
-        return Err(QueryError::NoRoots);
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(builder.map_err(QueryError::Tls)?.with_root_certificates(roots).with_no_client_auth())
+    let files: Vec<_> = ca_file.into_iter().map(Path::to_path_buf).collect();
+    let (config, _holds) = Tls::new(&files)?.client(dsn.tls, dsn.root_certificate.as_deref())?;
+    Ok(config)
 }

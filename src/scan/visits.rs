@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::queue::JobId;
 use crate::model::observation::{Cause, Failure, Observation, Outcome, Reason};
 use crate::model::tenant::TargetRef;
-use crate::probe::patience::Patience;
+use crate::patience::Patience;
 
 /// A visit ends itself at its deadline and can then say what it was waiting for. This much later it is ended from
 /// outside, in case it does not.

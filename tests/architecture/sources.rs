@@ -31,7 +31,9 @@ impl Source {
 
     /// Without the inline tests, which stand last; a file of tests alone is empty then.
     pub(crate) fn without_tests(&self) -> String {
-        if self.area() == "src" && self.path.ends_with("/tests.rs") {
+        let only_tests =
+            self.path.ends_with("/tests.rs") || self.text.contains("\n#![cfg(test)]\n");
+        if self.area() == "src" && only_tests {
             return String::new();
         }
         let at = self.text.find("\n#[cfg(test)]\nmod tests {").map_or(self.text.len(), |it| it + 1);

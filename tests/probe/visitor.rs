@@ -10,7 +10,7 @@ use watertight::dsn::{ChannelBinding, Dsn, Host, HostName, SessionAttrs, TlsMode
 use watertight::model::address::{Address, Provider, Route};
 use watertight::model::observation::{Cause, Failure, Observation, Outcome, Sighting};
 use watertight::model::tenant::{TargetRef, TenantId};
-use watertight::probe::patience::Patience;
+use watertight::patience::Patience;
 use watertight::probe::session::Session;
 use watertight::probe::{ProbeOptions, Prober};
 use watertight::registry::{Access, Login, LoginPassword};

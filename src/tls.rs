@@ -1,8 +1,11 @@
-//! Encryption towards a target: whom we trust, how strictly, and what the certificate turned out to prove.
+//! Encryption towards a PostgreSQL server: whom we trust, how strictly, and what the certificate turned out to prove.
 //!
 //! Why the check is ours: `sslmode=require` must take any certificate, as libpq does, and yet the report says whether
 //! it would have held. Why secp256r1 comes first: PostgreSQL up to 17 knows no other curve by default, and every other
 //! key share costs a round trip (`HelloRetryRequest`).
+//!
+//! Why among the plumbing: tenants' databases and the platform's own are judged by the same roots, and an operator who
+//! mended `probe.ca_file` for the one must not find the other still refused.
 //!
 //! Invariants:
 //! - the provider is named here; no process-wide default is set or needed;

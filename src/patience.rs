@@ -4,6 +4,9 @@
 //! in the server), so with a thousand visits at once the last one waits a second for its turn. A plain deadline would
 //! call a healthy database slow because this machine is busy.
 //!
+//! Why among the plumbing: the engine that starts a visit and the visit itself keep one time, and neither knows the
+//! other.
+//!
 //! Invariants:
 //! - only waiting that was announced through `Patience` is forgiven; a silent server never gains time;
 //! - while an announced wait lasts the deadline stands still, so it cannot fire in the middle of one.
