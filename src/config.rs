@@ -73,6 +73,8 @@ pub struct ProbeSettings {
     pub per_server: NonZeroUsize,
     pub ca_file: Option<PathBuf>,
     pub auth_retry: Duration,
+    /// Whether a standby may be proven by writing to its primary.
+    pub replication_proof: bool,
 }
 
 impl Config {
@@ -136,6 +138,7 @@ impl Config {
             per_server: at_least_one(self.probe.per_server),
             ca_file: self.probe.ca_file.clone(),
             auth_retry: self.probe.auth_retry.0,
+            replication_proof: self.probe.replication_proof,
         }
     }
 
