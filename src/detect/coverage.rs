@@ -75,6 +75,15 @@ pub struct Rounds {
     tainted: BTreeSet<(usize, usize, usize)>,
 }
 
+/// Members for whom a further round is needed. Sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unsettled {
+    /// Something between two of them is open, or nothing was heard of them.
+    pub restless: BTreeSet<TargetRef>,
+    /// With whom those that were never heard of must be compared. Nothing is open among these.
+    pub partners: BTreeSet<TargetRef>,
+}
+
 #[derive(Clone, Debug)]
 struct Member {
     target: TargetRef,
@@ -200,13 +209,50 @@ impl Rounds {
         others.any(|it| self.classes.root(it) == self.classes.root(place))
     }
 
-    /// The members for which a further round could settle something: longer, with fresh keys.
-    pub fn unsettled(&self) -> Vec<TargetRef> {
-        let witnessed = self.finish();
-        let pairs = witnessed.undecided.iter().flat_map(|(one, other, _)| [*one, *other]);
-        let unsettled: BTreeSet<TargetRef> =
-            pairs.chain(witnessed.blind.iter().map(|(target, _)| *target)).collect();
-        unsettled.into_iter().collect()
+    /// Whether nothing is open any more between `target` and those who held their locks: it is one
+    /// server with one of them, or apart from each of them that was heard of.
+    pub fn settled(&mut self, target: TargetRef, holders: &[TargetRef]) -> bool {
+        if self.met(target, holders) {
+            return true;
+        }
+        let Some(place) = self.places.get(&target).copied() else { return false };
+        let heard = holders.iter().filter_map(|it| self.places.get(it).copied());
+        heard.filter(|it| !self.members[*it].stays.is_empty()).all(|it| self.apart(&[place], &[it]))
+    }
+
+    /// Who is to be asked again so that a further round could settle what is open.
+    ///
+    /// One member speaks for its whole server; in each `turn` another one, since the way to it may be the trouble.
+    pub fn unsettled(&self, turn: usize) -> Unsettled {
+        let mut open = Unsettled::default();
+        let mut sighted: Vec<Vec<usize>> = Vec::new();
+        for class in by_root(&self.classes.clone().roots()) {
+            match class.as_slice() {
+                [only] if self.members[*only].stays.is_empty() => {
+                    open.restless.insert(self.members[*only].target);
+                }
+                _ => sighted.push(class),
+            }
+        }
+        let speaker = |class: &[usize]| self.members[class[turn % class.len()]].target;
+        if !open.restless.is_empty() {
+            open.partners.extend(sighted.iter().map(|it| speaker(it)));
+        }
+        for (at, one) in sighted.iter().enumerate() {
+            for other in &sighted[at + 1..] {
+                if !self.apart(one, other) && self.of_several_tenants(one, other) {
+                    open.restless.extend([speaker(one), speaker(other)]);
+                }
+            }
+        }
+        open.partners.retain(|it| !open.restless.contains(it));
+        open
+    }
+
+    fn of_several_tenants(&self, ones: &[usize], others: &[usize]) -> bool {
+        let tenant = |place: usize| self.members[place].target.tenant;
+        let first = tenant(ones[0]);
+        ones.iter().chain(others).any(|it| tenant(*it) != first)
     }
 
     /// What all rounds together prove.
@@ -607,10 +653,47 @@ mod tests {
 
     #[test]
     fn who_is_unsettled_is_asked_again() {
+        check_unsettled("1 sees=1\n2 sees=2 at=300\n3 !\n4 sees=4 start=9", 0, "1 2 3", "4");
+        check_unsettled("1 sees=1\n2 sees=2\n3 sees=3", 0, "", "");
+        check_unsettled("1 sees=1\n2 sees=2\n3 !", 0, "3", "1 2");
+        check_unsettled("1 !\n2 !", 0, "1 2", "");
+    }
+
+    #[test]
+    fn one_member_speaks_for_its_server_and_each_time_another() {
+        let scan = "1 sees=1,2\n2 sees=1,2\n3 sees=3 at=300";
+        check_unsettled(scan, 0, "1 3", "");
+        check_unsettled(scan, 1, "2 3", "");
+        check_unsettled(scan, 2, "1 3", "");
+        check_unsettled("1 sees=1,2\n2 sees=1,2\n3 !", 1, "3", "2");
+    }
+
+    #[track_caller]
+    fn check_unsettled(scan: &str, turn: usize, restless: &str, partners: &str) {
         let mut rounds = Rounds::default();
-        rounds.add(&round("1 sees=1\n2 sees=2 at=300\n3 !\n4 sees=4 start=9"));
-        let asked: Vec<u32> = rounds.unsettled().iter().map(|it| it.tenant).collect();
-        assert_eq!(asked, [1, 2, 3]);
+        rounds.add(&round(scan));
+        let open = rounds.unsettled(turn);
+        let names = |them: &BTreeSet<TargetRef>| {
+            them.iter().map(|it| it.tenant.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            (names(&open.restless), names(&open.partners)),
+            (restless.into(), partners.into())
+        );
+    }
+
+    #[test]
+    fn a_reader_is_settled_when_nothing_is_open_towards_those_who_held() {
+        let mut rounds = Rounds::default();
+        rounds.add(&round("1 sees=1,2\n2 sees=1,2\n3 sees=3\n4 sees=4 at=300\n5 !"));
+        let at = |tenant| TargetRef { tenant, target: 0 };
+        assert!(rounds.settled(at(2), &[at(1)]), "one server");
+        assert!(rounds.settled(at(3), &[at(1)]), "apart");
+        assert!(!rounds.settled(at(4), &[at(1)]), "not covered");
+        assert!(
+            rounds.settled(at(4), &[at(5)]),
+            "a holder of whom nothing was heard settles nothing more"
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::detect::coverage::Rounds;
+use crate::detect::coverage::{Rounds, Unsettled};
 use crate::model::observation::Cause;
 use crate::model::relation::{Doubt, Witnessed};
 use crate::model::tenant::TargetRef;
@@ -88,12 +88,11 @@ impl Group<'_> {
         rounds.add(&members.iter().map(|it| Err((*it, Doubt::NotTried))).collect::<Vec<_>>());
         self.sweep(&members, &mut rounds).await;
         for attempt in 1..ATTEMPTS {
-            let undecided = rounds.unsettled();
-            if undecided.is_empty() || self.stop.is_cancelled() {
+            let open = rounds.unsettled(attempt as usize);
+            if open.restless.is_empty() || self.stop.is_cancelled() {
                 break;
             }
-            self.repeat(undecided.into_iter().collect(), WAIT * 4_u32.pow(attempt), &mut rounds)
-                .await;
+            self.repeat(open, WAIT * 4_u32.pow(attempt), &mut rounds).await;
         }
         rounds.finish()
     }
@@ -110,24 +109,33 @@ impl Group<'_> {
         }
     }
 
-    /// A further look at pairs that stayed undecided, in sets that fit the limits.
-    async fn repeat(
-        &mut self,
-        undecided: BTreeSet<TargetRef>,
-        wait: Duration,
-        rounds: &mut Rounds,
-    ) {
-        let mut left = undecided;
-        left.retain(|it| !self.is_silent(*it));
-        while 2 <= left.len() && !self.stop.is_cancelled() {
-            let holders = self.holders(&left);
-            left.retain(|it| !holders.contains(it));
-            self.meet(&holders, left.iter().copied().collect(), wait, rounds).await;
-            left.retain(|it| !self.is_silent(*it));
+    /// A further look at pairs that stayed undecided, in sets that fit the limits. The partners only come by: nothing
+    /// is open among themselves.
+    async fn repeat(&mut self, open: Unsettled, wait: Duration, rounds: &mut Rounds) {
+        let Unsettled { mut restless, mut partners } = open;
+        restless.retain(|it| !self.is_silent(*it));
+        partners.retain(|it| !self.is_silent(*it));
+        while !restless.is_empty() && !self.stop.is_cancelled() {
+            let everyone: BTreeSet<TargetRef> = restless.union(&partners).copied().collect();
+            if everyone.len() < 2 {
+                break;
+            }
+            let mut holders = self.holders(&everyone);
+            if holders.len() < everyone.len() {
+                holders = self.holders(&restless);
+                // All of them may fit, and then nobody would have room to come by.
+                holders.truncate((restless.len().max(2) / 2).max(1));
+            }
+            restless.retain(|it| !holders.contains(it));
+            let readers = everyone.into_iter().filter(|it| !holders.contains(it)).collect();
+            self.meet(&holders, readers, wait, rounds).await;
+            restless.retain(|it| !self.is_silent(*it));
+            partners.retain(|it| !self.is_silent(*it));
         }
     }
 
-    /// Everyone comes by the same holders, in as many passes as the time that a lock may be held makes necessary.
+    /// Everyone comes by the same holders, in as many passes as the time that a lock may be held makes necessary. Who
+    /// came too late for its look to prove anything comes again.
     async fn meet(
         &mut self,
         holders: &[TargetRef],
@@ -147,19 +155,8 @@ impl Group<'_> {
         }
     }
 
-    /// Who holds in the next pass. All of them, if they fit; otherwise as many as leave room at every server for the
-    /// others to come by.
     fn holders(&self, left: &BTreeSet<TargetRef>) -> Vec<TargetRef> {
-        let per_server = self.limits.per_server.max(2);
-        let places = self.revisit.places(left.iter().copied());
-        if left.len() <= self.limits.concurrency.max(2)
-            && places.values().all(|it| it.len() <= per_server)
-        {
-            return left.iter().copied().collect();
-        }
-        let room = if places.len() == 1 { 1 } else { (self.limits.concurrency / 2).max(1) };
-        let reserve = (per_server / 2).max(1).min(per_server - 1);
-        spread(&places, reserve, room)
+        holders(&self.revisit.places(left.iter().copied()), self.limits)
     }
 
     async fn pass(
@@ -196,16 +193,64 @@ impl Group<'_> {
     }
 }
 
-/// At most `room` targets, no more than `each` from one server, taken in turn.
-fn spread(
-    places: &BTreeMap<ServerKey, Vec<TargetRef>>,
-    each: usize,
-    room: usize,
-) -> Vec<TargetRef> {
-    let mut chosen = Vec::new();
-    for depth in 0..each {
-        chosen.extend(places.values().filter_map(|it| it.get(depth)).copied());
-    }
-    chosen.truncate(room);
+/// Who holds in the next pass, of targets by the server that they are believed to be at. All of them, if they fit;
+/// otherwise as many as leave room at every server for the others to come by.
+fn holders(places: &BTreeMap<ServerKey, Vec<TargetRef>>, limits: WitnessLimits) -> Vec<TargetRef> {
+    let (concurrency, per_server) = (limits.concurrency.max(2), limits.per_server.max(2));
+    let all: usize = places.values().map(Vec::len).sum();
+    let fit = all <= concurrency && places.values().all(|it| it.len() <= per_server);
+    // Where all are at one server, a second holder would prove nothing that the first does not.
+    let alone = places.len() == 1;
+    let (each, room) = match (fit, alone) {
+        (true, _) => (per_server, concurrency),
+        (false, true) => (1, 1),
+        (false, false) => (per_server / 2, concurrency / 2),
+    };
+    let mut chosen: Vec<TargetRef> = (0..each)
+        .flat_map(|depth| places.values().filter_map(move |it| it.get(depth)).copied())
+        .take(room)
+        .collect();
+    chosen.sort_unstable();
     chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `places` has the tenants of each server.
+    #[track_caller]
+    fn check(places: &[&[u32]], (concurrency, per_server): (usize, usize), expected: &[u32]) {
+        let at = |tenant: u32| TargetRef { tenant, target: 0 };
+        let place = |started_at: i64| ServerKey::Identity { system_identifier: 1, started_at };
+        let places =
+            (0..).map(place).zip(places.iter().map(|it| it.iter().map(|it| at(*it)).collect()));
+        let chosen = holders(&places.collect(), WitnessLimits { concurrency, per_server });
+        assert_eq!(chosen.iter().map(|it| it.tenant).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_group_that_fits_holds_all_at_once() {
+        check(&[&[1, 2, 3, 4]], (64, 4), &[1, 2, 3, 4]);
+        check(&[&[1, 2], &[3]], (3, 2), &[1, 2, 3]);
+        check(&[&[1], &[2]], (1, 1), &[1, 2]);
+    }
+
+    #[test]
+    fn on_one_server_that_has_no_room_for_all_a_single_one_holds() {
+        check(&[&[1, 2, 3, 4, 5]], (64, 4), &[1]);
+        check(&[&[1, 2, 3]], (2, 64), &[1]);
+    }
+
+    #[test]
+    fn over_several_servers_half_of_the_room_is_held() {
+        check(&[&[1, 2, 3, 4, 5], &[6], &[7, 8, 9]], (64, 4), &[1, 2, 6, 7, 8]);
+        check(&[&[1, 2, 3], &[4]], (64, 2), &[1, 4]);
+        check(&[&[1], &[2], &[3], &[4], &[5]], (4, 4), &[1, 2]);
+    }
+
+    #[test]
+    fn nobody_holds_for_nobody() {
+        check(&[], (64, 4), &[]);
+    }
 }

@@ -20,9 +20,15 @@ use crate::probe::session::Session;
 
 use super::statement::{self, Question};
 
-/// The longest that a lock is held. Long enough for some hundred readers, short enough for the tightest
-/// `idle_in_transaction_session_timeout` and pooler limits in the field.
+/// The longest that a lock is held where visits are quick. Long enough for some hundred readers, short enough for the
+/// tightest limits of poolers in the field.
 const LONGEST_HOLD: Duration = Duration::from_millis(1_500);
+
+/// Where visits are slow, so many of them must fit, or no look would ever fall within a hold.
+const VISITS_IN_A_HOLD: u32 = 4;
+
+/// The usual visit may be measured in less than a millisecond, which a busy machine does not keep.
+const SHORTEST_VISIT: Duration = Duration::from_millis(20);
 
 pub(super) struct Plan<'a> {
     pub(super) holders: &'a [TargetRef],
@@ -37,7 +43,8 @@ pub(super) struct Plan<'a> {
 type Testified = Result<Answer, (TargetRef, Doubt)>;
 
 pub(super) struct Passed {
-    /// The readers whose turn did not come while the locks were held.
+    /// The readers who are to come again: their turn did not come while the locks were held, or their look fell
+    /// outside that time.
     pub(super) missed: Vec<TargetRef>,
     /// Of each server that was gone to, whether anything came back before the deadline.
     pub(super) answering: BTreeMap<ServerKey, bool>,
@@ -58,14 +65,24 @@ pub(super) async fn run(revisit: &Revisit<'_>, plan: Plan<'_>, rounds: &mut Roun
     let after = hold(revisit, &plan);
     let held_until = Instant::now() + plan.wait + after;
     let holders = join_all(holding.into_iter().zip(&keys).map(|((target, session), own)| {
-        let question = Question { target, own: *own, before: plan.wait, after };
+        let question = Question {
+            target,
+            own: *own,
+            before: plan.wait,
+            after,
+            asks_start: revisit.started_at(target).is_some(),
+        };
         ask(revisit, session, question, keys.clone())
     }));
     let readers = come_by(revisit, &plan, &keys, held_until);
-    let (held, (read, missed)) = join(holders, readers).await;
+    let (held, (read, mut missed)) = join(holders, readers).await;
+    let answered: Vec<TargetRef> =
+        read.iter().filter_map(|it| it.as_ref().ok()).map(|it| it.reader).collect();
     heard.extend(held);
     heard.extend(read);
     rounds.add(&heard);
+    missed.extend(answered.into_iter().filter(|it| !rounds.settled(*it, plan.holders)));
+    missed.sort_unstable();
     Passed { missed, answering: answering(revisit, &heard) }
 }
 
@@ -83,11 +100,33 @@ fn answering(revisit: &Revisit<'_>, heard: &[Testified]) -> BTreeMap<ServerKey, 
 
 /// How long the holders hold on after their own look: as long as the readers will need, as far as may be.
 fn hold(revisit: &Revisit<'_>, plan: &Plan<'_>) -> Duration {
-    let turns = u32::try_from(plan.readers.len().div_ceil(plan.lanes.clamp(1, plan.per_server)))
-        .unwrap_or(u32::MAX);
-    let needed = revisit.typical_visit().saturating_mul(turns).saturating_mul(2);
-    let longest = LONGEST_HOLD.saturating_sub(plan.wait).max(plan.wait);
-    if plan.readers.is_empty() { plan.wait } else { (needed + 2 * plan.wait).min(longest) }
+    if plan.readers.is_empty() {
+        return plan.wait;
+    }
+    let held = revisit.places(plan.holders.iter().copied());
+    let turns = revisit
+        .places(plan.readers.iter().copied())
+        .iter()
+        .map(|(place, readers)| {
+            let free = plan.per_server.saturating_sub(held.get(place).map_or(0, Vec::len));
+            readers.len().div_ceil(free.max(1))
+        })
+        .chain([plan.readers.len().div_ceil(plan.lanes.max(1))])
+        .max()
+        .unwrap_or(1);
+    needed(u32::try_from(turns).unwrap_or(u32::MAX), revisit.typical_visit(), plan.wait)
+}
+
+/// For so many turns of visits one after the other, each of which may take twice as long as usual.
+fn needed(turns: u32, visit: Duration, wait: Duration) -> Duration {
+    let longest = LONGEST_HOLD.max(visit.saturating_mul(VISITS_IN_A_HOLD)).saturating_sub(wait);
+    let needed = visit.saturating_mul(2).saturating_mul(turns).saturating_add(wait * 2);
+    needed.min(longest.max(wait * 2))
+}
+
+/// Who begins later than so long before the locks are let go would look in vain.
+fn margin(visit: Duration) -> Duration {
+    (visit * 3 / 2).max(SHORTEST_VISIT)
 }
 
 async fn come_by(
@@ -102,6 +141,7 @@ async fn come_by(
     }
     let room = room(revisit, plan);
     let room = &room;
+    let margin = margin(revisit.typical_visit());
     sleep(plan.wait).await;
     let turns = stream::iter(plan.readers.iter().copied())
         .map(|target| async move {
@@ -112,7 +152,7 @@ async fn come_by(
                 }
                 None => None,
             };
-            if seat.is_none() || held_until <= Instant::now() + plan.wait {
+            if seat.is_none() || held_until <= Instant::now() + margin {
                 return Err(target);
             }
             Ok(read(revisit, target, keys).await)
@@ -128,7 +168,6 @@ async fn come_by(
             Err(target) => missed.push(target),
         }
     }
-    missed.sort_unstable();
     (read, missed)
 }
 
@@ -154,7 +193,13 @@ async fn read(revisit: &Revisit<'_>, target: TargetRef, keys: &[i64]) -> Testifi
         .map_err(|failure| (target, Doubt::VisitFailed(failure.cause)))?;
     let own = rand::random();
     let looked_for = keys.iter().copied().chain([own]).collect();
-    let question = Question { target, own, before: Duration::ZERO, after: Duration::ZERO };
+    let question = Question {
+        target,
+        own,
+        before: Duration::ZERO,
+        after: Duration::ZERO,
+        asks_start: revisit.started_at(target).is_some(),
+    };
     ask(revisit, session, question, looked_for).await
 }
 
@@ -188,7 +233,7 @@ async fn ask(
         seen: told.seen.unwrap_or_default().iter().filter_map(seen).collect(),
         pid: told.pid,
         started_at: told.started,
-        in_recovery: told.recovery,
+        in_recovery: None,
         database_oid: None,
         system_identifier: None,
     })
@@ -200,4 +245,42 @@ fn seen((key, database, pid): &(String, String, i32)) -> Option<SeenKey> {
 
 fn doubt_of(cause: Cause) -> Doubt {
     if cause == Cause::AccessDenied { Doubt::Denied } else { Doubt::VisitFailed(cause) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All in milliseconds.
+    #[track_caller]
+    fn check(turns: u32, visit: u64, wait: u64, expected: u128) {
+        let found = needed(turns, Duration::from_millis(visit), Duration::from_millis(wait));
+        assert_eq!(found.as_millis(), expected);
+    }
+
+    #[test]
+    fn a_lock_is_held_for_all_who_come_by_but_not_without_end() {
+        check(1, 10, 40, 100);
+        check(10, 10, 40, 280);
+        check(500, 10, 40, 1_460);
+        check(u32::MAX, 10, 40, 1_460);
+    }
+
+    #[test]
+    fn where_visits_are_slow_some_fit_into_a_hold_all_the_same() {
+        check(1, 1_000, 40, 2_080);
+        check(50, 1_000, 40, 3_960);
+        check(50, 1_000, 640, 3_360);
+    }
+
+    #[test]
+    fn long_waits_leave_room_for_those_who_come_by() {
+        check(1, 10, 640, 1_280);
+    }
+
+    #[test]
+    fn nobody_begins_a_visit_that_would_end_too_late() {
+        assert_eq!(margin(Duration::from_millis(1)), SHORTEST_VISIT);
+        assert_eq!(margin(Duration::from_millis(200)), Duration::from_millis(300));
+    }
 }

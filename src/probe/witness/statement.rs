@@ -33,6 +33,8 @@ pub(super) struct Question {
     pub(super) before: Duration,
     /// Between looking and letting go.
     pub(super) after: Duration,
+    /// Whether the role may ask when the server was started. One that may not would fail the whole statement.
+    pub(super) asks_start: bool,
 }
 
 /// What the server said, before anything is concluded from it. Times are the server's own, in microseconds.
@@ -46,7 +48,6 @@ pub(super) struct Testimony {
     pub(super) seen: Option<Vec<(String, String, i32)>>,
     pub(super) pid: i32,
     pub(super) started: Option<i64>,
-    pub(super) recovery: Option<bool>,
 }
 
 impl Question {
@@ -64,9 +65,9 @@ impl Question {
              operator(pg_catalog.=) any (array[{digests}]::pg_catalog.text[])), \
              'looked', {NOW}, 'rest', pg_catalog.pg_sleep({after})::pg_catalog.text, 'released', {NOW}, \
              'pid', pg_catalog.pg_backend_pid(), \
-             'started', (extract(epoch from pg_catalog.pg_postmaster_start_time()) operator(pg_catalog.*) 1000000)::pg_catalog.int8, \
-             'recovery', pg_catalog.pg_is_in_recovery()))::pg_catalog.text end",
+             'started', {started}))::pg_catalog.text end",
             own = self.own,
+            started = if self.asks_start { STARTED } else { "null" },
             before = self.before.as_secs_f64(),
             after = self.after.as_secs_f64(),
         )
@@ -79,6 +80,8 @@ fn digest(key: i64) -> String {
 }
 
 const NOW: &str = "(extract(epoch from pg_catalog.clock_timestamp()) operator(pg_catalog.*) 1000000)::pg_catalog.int8";
+
+const STARTED: &str = "(extract(epoch from pg_catalog.pg_postmaster_start_time()) operator(pg_catalog.*) 1000000)::pg_catalog.int8";
 
 /// The lock's 64-bit key, put together from its two halves: right for negative keys too.
 const KEY: &str = "(((l.classid::pg_catalog.int8) operator(pg_catalog.<<) 32) operator(pg_catalog.|) l.objid::pg_catalog.int8)";
