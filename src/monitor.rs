@@ -145,7 +145,7 @@ impl Monitor {
     ) -> (Vec<Witnessed>, Vec<StreamLook>) {
         let suspects = candidates::candidates(&snapshot.tenants, observations, started);
         let addresses = visits.addresses();
-        let revisit = Revisit::new(&self.prober, snapshot, &addresses, observations);
+        let revisit = Revisit::new(&self.prober, snapshot, &addresses, observations, started);
         let concurrency = self.limits.concurrency.get();
         let limits = WitnessLimits { concurrency, per_server: self.limits.per_server.get() };
         let total = suspects.groups.iter().map(Vec::len).sum();

@@ -9,7 +9,7 @@
 //! - a server that was started after our scan began may have been seen before and after, so only its identifier counts;
 //! - linear in the targets but for sorting, whatever is withheld.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -84,13 +84,39 @@ fn family(members: &[(u64, TargetRef, &Fingerprint)]) -> Option<Vec<TargetRef>> 
     several_tenants(&family).then_some(family)
 }
 
+/// What each target that answered was seen to be, as far as it lasts through a scan that began at `scan_started`.
+pub fn lasting(
+    observations: &[Observation],
+    scan_started: Timestamp,
+) -> BTreeMap<TargetRef, Facts> {
+    let seen = observations.iter().filter_map(|it| Some((it.target, it.outcome.sighting()?)));
+    seen.map(|(target, it)| (target, Facts::lasting(it, scan_started))).collect()
+}
+
+/// Those that could still be one server with a target of another tenant among them.
+///
+/// Why: one target that withholds its facts could be any server and draws a whole fleet into its group. Once it was
+/// met by all, the others need not meet each other.
+pub fn with_partner(members: &[(TargetRef, Facts)]) -> BTreeSet<TargetRef> {
+    let facts: Vec<Facts> = members.iter().map(|(_, facts)| *facts).collect();
+    let mut kept = BTreeSet::new();
+    meet(&facts, |ones, others| {
+        let mut together: Vec<TargetRef> = ones.iter().map(|it| members[*it].0).collect();
+        together.extend(others.iter().map(|it| members[*it].0));
+        if several_tenants(&together) {
+            kept.extend(together);
+        }
+    });
+    kept
+}
+
 fn several_tenants(group: &[TargetRef]) -> bool {
     group.iter().any(|it| it.tenant != group[0].tenant)
 }
 
 /// What one running server has one of. `None` agrees with every value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Facts {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Facts {
     pub(super) system: Option<u64>,
     pub(super) started: Option<i64>,
     pub(super) recovery: Option<bool>,
@@ -120,7 +146,8 @@ impl Facts {
             | usize::from(self.recovery.is_some()) << 2
     }
 
-    pub(super) fn complete(self) -> bool {
+    /// Whether nothing is withheld.
+    pub fn complete(self) -> bool {
         self.known() == PATTERNS - 1
     }
 

@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::candidates::{Facts, meet};
 use super::classes::{Classes, by_root};
 use crate::model::relation::{Doubt, Seat, Witnessed};
 use crate::model::tenant::TargetRef;
@@ -71,6 +72,8 @@ pub struct Rounds {
     classes: Classes,
     /// How many rounds were added.
     count: usize,
+    /// What the first visits saw. Those that differ in it are apart without meeting each other here.
+    facts: BTreeMap<TargetRef, Facts>,
     /// Pairs whose answers contradict each other, with the round: the one of smaller place first.
     tainted: BTreeSet<(usize, usize, usize)>,
 }
@@ -141,6 +144,11 @@ impl Stay {
 }
 
 impl Rounds {
+    /// Over targets of which these facts are known.
+    pub fn knowing(facts: BTreeMap<TargetRef, Facts>) -> Self {
+        Self { facts, ..Self::default() }
+    }
+
     /// One round: members that were visited at the same time, with fresh keys.
     pub fn add(&mut self, answers: &[Result<Answer, Blank>]) {
         self.count += 1;
@@ -273,17 +281,40 @@ impl Rounds {
                 witnessed.servers.push(self.server(class));
             }
         }
-        for (at, one) in sighted.iter().enumerate() {
-            for other in &sighted[at + 1..] {
-                if !self.apart(one, other) {
-                    self.leave_open(one, other, &mut witnessed.undecided);
-                }
+        for (one, other) in self.comparable(&sighted) {
+            let (one, other) = (sighted[one], sighted[other]);
+            if !self.apart(one, other) {
+                self.leave_open(one, other, &mut witnessed.undecided);
             }
         }
         witnessed.servers.sort_unstable();
         witnessed.undecided.sort_unstable();
         witnessed.blind.sort_unstable();
         witnessed
+    }
+
+    /// The pairs of classes that the first visits could not tell apart, each once.
+    fn comparable(&self, classes: &[&Vec<usize>]) -> BTreeSet<(usize, usize)> {
+        let class_of: Vec<usize> = classes
+            .iter()
+            .enumerate()
+            .flat_map(|(class, members)| std::iter::repeat_n(class, members.len()))
+            .collect();
+        let targets = classes.iter().flat_map(|it| it.iter()).map(|it| self.members[*it].target);
+        let facts: Vec<Facts> =
+            targets.map(|it| self.facts.get(&it).copied().unwrap_or_default()).collect();
+        let mut pairs = BTreeSet::new();
+        meet(&facts, |ones, others| {
+            // A class of hundreds that agree within themselves is one class here.
+            let distinct =
+                |places: &[usize]| places.iter().map(|it| class_of[*it]).collect::<BTreeSet<_>>();
+            let (ones, others) = (distinct(ones), distinct(others));
+            for one in &ones {
+                let pairs_of_one = others.iter().filter(|it| *it != one);
+                pairs.extend(pairs_of_one.map(|it| (*one.min(it), *one.max(it))));
+            }
+        });
+        pairs
     }
 
     fn server(&self, class: &[usize]) -> Vec<Seat> {

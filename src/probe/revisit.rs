@@ -8,8 +8,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::detect::candidates::{self, Facts};
 use crate::model::observation::{Failure, Observation};
 use crate::model::tenant::TargetRef;
 use crate::patience::Patience;
@@ -33,6 +35,7 @@ pub struct Revisit<'a> {
     addresses: &'a HashMap<TargetRef, Vec<Vec<SocketAddr>>>,
     places: HashMap<TargetRef, ServerKey>,
     started: HashMap<TargetRef, i64>,
+    facts: BTreeMap<TargetRef, Facts>,
     typical: Duration,
     since: Instant,
 }
@@ -43,7 +46,9 @@ impl<'a> Revisit<'a> {
         snapshot: &'a Snapshot,
         addresses: &'a HashMap<TargetRef, Vec<Vec<SocketAddr>>>,
         observations: &[Observation],
+        scan_started: Timestamp,
     ) -> Self {
+        let facts = candidates::lasting(observations, scan_started);
         let mut took: Vec<Duration> = Vec::new();
         let mut places = HashMap::new();
         let mut started = HashMap::new();
@@ -64,7 +69,7 @@ impl<'a> Revisit<'a> {
         let middle = took.len() / 2;
         let typical =
             if took.is_empty() { Duration::ZERO } else { *took.select_nth_unstable(middle).1 };
-        Self { prober, snapshot, addresses, places, started, typical, since: Instant::now() }
+        Self { prober, snapshot, addresses, places, started, facts, typical, since: Instant::now() }
     }
 
     pub async fn open(&self, target: TargetRef) -> Result<Session, Failure> {
@@ -83,6 +88,14 @@ impl<'a> Revisit<'a> {
     /// When the server that the first visit met was started, in microseconds since 1970.
     pub fn started_at(&self, target: TargetRef) -> Option<i64> {
         self.started.get(&target).copied()
+    }
+
+    /// What the first visits saw of these.
+    pub fn facts(
+        &self,
+        targets: impl Iterator<Item = TargetRef>,
+    ) -> impl Iterator<Item = (TargetRef, Facts)> {
+        targets.map(|it| (it, self.facts.get(&it).copied().unwrap_or_default()))
     }
 
     /// For one visit.

@@ -21,6 +21,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::detect::candidates;
 use crate::detect::coverage::{Rounds, Unsettled};
 use crate::model::observation::Cause;
 use crate::model::relation::{Doubt, Witnessed};
@@ -71,6 +72,9 @@ pub async fn prove(
     answers.into_iter().map(|(_, witnessed)| witnessed).collect()
 }
 
+/// Targets by the server that they are believed to be at.
+type Places = BTreeMap<ServerKey, Vec<TargetRef>>;
+
 /// One group's proof in the making.
 struct Group<'a> {
     revisit: &'a Revisit<'a>,
@@ -83,7 +87,7 @@ struct Group<'a> {
 
 impl Group<'_> {
     async fn prove(mut self, members: Vec<TargetRef>) -> Witnessed {
-        let mut rounds = Rounds::default();
+        let mut rounds = Rounds::knowing(self.revisit.facts(members.iter().copied()).collect());
         // Whoever is never heard of stays undecided, with this as the reason.
         rounds.add(&members.iter().map(|it| Err((*it, Doubt::NotTried))).collect::<Vec<_>>());
         self.sweep(&members, &mut rounds).await;
@@ -102,10 +106,12 @@ impl Group<'_> {
     async fn sweep(&mut self, members: &[TargetRef], rounds: &mut Rounds) {
         let mut left: BTreeSet<TargetRef> = members.iter().copied().collect();
         while 2 <= left.len() && !self.stop.is_cancelled() {
-            let holders = self.holders(&left);
+            let holders = self.holders(&left, &self.withholding(&left));
             left.retain(|it| !holders.contains(it));
             self.meet(&holders, left.iter().copied().collect(), WAIT, rounds).await;
             left.retain(|it| !rounds.met(*it, &holders) && !self.is_silent(*it));
+            let facts: Vec<_> = self.revisit.facts(left.iter().copied()).collect();
+            left = candidates::with_partner(&facts);
         }
     }
 
@@ -120,9 +126,9 @@ impl Group<'_> {
             if everyone.len() < 2 {
                 break;
             }
-            let mut holders = self.holders(&everyone);
+            let mut holders = self.holders(&everyone, &everyone);
             if holders.len() < everyone.len() {
-                holders = self.holders(&restless);
+                holders = self.holders(&restless, &restless);
                 // All of them may fit, and then nobody would have room to come by.
                 holders.truncate((restless.len().max(2) / 2).max(1));
             }
@@ -155,8 +161,19 @@ impl Group<'_> {
         }
     }
 
-    fn holders(&self, left: &BTreeSet<TargetRef>) -> Vec<TargetRef> {
-        holders(&self.revisit.places(left.iter().copied()), self.limits)
+    /// Those that could be any server. They go first: whoever is left then only needs to meet its own kind.
+    fn withholding(&self, left: &BTreeSet<TargetRef>) -> BTreeSet<TargetRef> {
+        let facts = self.revisit.facts(left.iter().copied());
+        let withholding: BTreeSet<_> =
+            facts.filter(|(_, it)| !it.complete()).map(|(target, _)| target).collect();
+        if withholding.is_empty() { left.clone() } else { withholding }
+    }
+
+    /// Who holds in the next pass. All that are left, if they fit; otherwise as many of those who go `first` as leave
+    /// room at every server for the others to come by.
+    fn holders(&self, left: &BTreeSet<TargetRef>, first: &BTreeSet<TargetRef>) -> Vec<TargetRef> {
+        let places = |of: &BTreeSet<TargetRef>| self.revisit.places(of.iter().copied());
+        holders(&places(left), &places(first), self.limits)
     }
 
     async fn pass(
@@ -195,19 +212,19 @@ impl Group<'_> {
 
 /// Who holds in the next pass, of targets by the server that they are believed to be at. All of them, if they fit;
 /// otherwise as many as leave room at every server for the others to come by.
-fn holders(places: &BTreeMap<ServerKey, Vec<TargetRef>>, limits: WitnessLimits) -> Vec<TargetRef> {
+fn holders(left: &Places, first: &Places, limits: WitnessLimits) -> Vec<TargetRef> {
     let (concurrency, per_server) = (limits.concurrency.max(2), limits.per_server.max(2));
-    let all: usize = places.values().map(Vec::len).sum();
-    let fit = all <= concurrency && places.values().all(|it| it.len() <= per_server);
+    let all: usize = left.values().map(Vec::len).sum();
+    let fit = all <= concurrency && left.values().all(|it| it.len() <= per_server);
     // Where all are at one server, a second holder would prove nothing that the first does not.
-    let alone = places.len() == 1;
-    let (each, room) = match (fit, alone) {
-        (true, _) => (per_server, concurrency),
-        (false, true) => (1, 1),
-        (false, false) => (per_server / 2, concurrency / 2),
+    let alone = left.len() == 1;
+    let (from, each, room) = match (fit, alone) {
+        (true, _) => (left, per_server, concurrency),
+        (false, true) => (first, 1, 1),
+        (false, false) => (first, per_server / 2, concurrency / 2),
     };
     let mut chosen: Vec<TargetRef> = (0..each)
-        .flat_map(|depth| places.values().filter_map(move |it| it.get(depth)).copied())
+        .flat_map(|depth| from.values().filter_map(move |it| it.get(depth)).copied())
         .take(room)
         .collect();
     chosen.sort_unstable();
@@ -225,7 +242,8 @@ mod tests {
         let place = |started_at: i64| ServerKey::Identity { system_identifier: 1, started_at };
         let places =
             (0..).map(place).zip(places.iter().map(|it| it.iter().map(|it| at(*it)).collect()));
-        let chosen = holders(&places.collect(), WitnessLimits { concurrency, per_server });
+        let places = places.collect();
+        let chosen = holders(&places, &places, WitnessLimits { concurrency, per_server });
         assert_eq!(chosen.iter().map(|it| it.tenant).collect::<Vec<_>>(), expected);
     }
 
