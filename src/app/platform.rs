@@ -76,13 +76,15 @@ impl Platform {
             }
             Some(Err(error)) => return Ok(Err(Ended::refused(format!("secrets.key: {error}")))),
         };
-        let store = Store::open(&url, key)?;
+        let store = match Store::open(&url, key) {
+            Ok(store) => store,
+            Err(error) => return not_opened(error).map(Err),
+        };
         let hold = match purpose {
             Use::Reads => None,
             Use::Writes => match store.hold() {
                 Ok(hold) => Some(hold),
-                Err(error @ StoreError::Held { .. }) => return Ok(Err(Ended::refused(error))),
-                Err(error) => return Err(error.into()),
+                Err(error) => return not_opened(error).map(Err),
             },
         };
         Ok(Ok(Self { config, store: Arc::new(store), hold }))
@@ -147,6 +149,22 @@ impl Platform {
         self.store.put_refused(&cycle.refused)?;
         Ok(())
     }
+}
+
+/// Nothing was scanned yet: what the operator can mend is a refusal, anything else our fault.
+fn not_opened(error: StoreError) -> anyhow::Result<Ended> {
+    let setting = error.is_setting();
+    let error = anyhow::Error::new(error);
+    if setting { Ok(Ended::refused(format!("{error:#}"))) } else { Err(error) }
+}
+
+/// Whether neither the configuration nor a store that exists names a tenant. Asked before the store is opened: a
+/// refused command creates no file.
+pub(super) fn names_nobody(config: &Config) -> bool {
+    let options = config.registry_options();
+    let no_store = StoreUrl::parse(config.store_url().expose())
+        .is_ok_and(|it| it.path().try_exists().is_ok_and(|exists| !exists));
+    options.tenants.is_empty() && options.sources.is_empty() && no_store
 }
 
 pub(super) fn monitor(

@@ -5,12 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::platform::{Platform, UNWATCHED, Use, watched};
+use super::platform::{Platform, UNWATCHED, Use, configuration, names_nobody, watched};
 use super::{Ended, print};
 use crate::cli::Global;
 use crate::cli::arguments::{PingArgs, ReportArgs, VerifyArgs};
@@ -19,7 +20,7 @@ use crate::config::NoFile;
 use crate::model::report::Trigger;
 use crate::model::tenant::TenantId;
 use crate::monitor::Ask;
-use crate::registry::Snapshot;
+use crate::registry::{RegistryError, Snapshot};
 use crate::report::judge::{Judgement, exit_code};
 use crate::report::{self, Style, output};
 
@@ -69,7 +70,17 @@ impl Scan<'_> {
         here: &Surroundings,
         stop: &CancellationToken,
     ) -> anyhow::Result<Ended> {
-        let platform = match Platform::open(global, NoFile::Allowed, purpose)? {
+        if let Some(unwritable) = self.report.output.as_deref().and_then(unwritable) {
+            return Ok(unwritable);
+        }
+        let config = match configuration(global, NoFile::Allowed) {
+            Ok(config) => config,
+            Err(refused) => return Ok(refused),
+        };
+        if names_nobody(&config) {
+            return Ok(Ended::refused(RegistryError::Empty(Vec::new())));
+        }
+        let platform = match Platform::of(config, purpose)? {
             Ok(platform) => platform,
             Err(refused) => return Ok(refused),
         };
@@ -113,6 +124,15 @@ fn unknown(snapshot: &Snapshot, only: &BTreeSet<TenantId>) -> Option<Ended> {
         .map(|it| format!("no tenant {it} in the registry: see `watertight tenants list`"))
         .collect();
     (!missing.is_empty()).then_some(Ended::Refused(missing))
+}
+
+/// Known before the scan: a minute's work must not end with nowhere to put it.
+fn unwritable(path: &Path) -> Option<Ended> {
+    let error = output::try_place(path).err()?;
+    Some(Ended::refused(format!(
+        "--output {}: {error}: name a file that can be written",
+        path.display()
+    )))
 }
 
 /// To the file that was asked for, or to standard output.

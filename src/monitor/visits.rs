@@ -118,7 +118,7 @@ impl Shared {
     }
 
     async fn visit(&self, turn: Turn) -> Observation {
-        let digest = self.secret_digest(turn.target);
+        let mut digest = self.secret_digest(turn.target);
         if let (Some(digest), Some(refusal)) = (digest, self.refusal(turn.target))
             && refusal.digest == digest
         {
@@ -129,6 +129,7 @@ impl Shared {
             let again = self.secret_digest(turn.target);
             if again.is_some() && again != digest {
                 observation = self.once(&turn).await;
+                digest = again;
             }
         }
         let mut found = self.found();

@@ -29,6 +29,9 @@ use crate::tls::{RootError, Tls};
 
 /// Of all rows together, in bytes.
 const LARGEST: usize = 256 * 1024 * 1024;
+
+/// Of one row: a connection string and some labels are a thousandth of it, and whatever is kept is sealed as well.
+const LONGEST: usize = 1024 * 1024;
 const CONNECT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +113,10 @@ async fn rows(mut client: Client, query: &str) -> Result<Vec<RawRow>, QueryError
         }
         let number = u32::try_from(rows.len() + 1).ok();
         let mut row = match serde_json::from_str(text) {
+            _ if LONGEST < text.len() => RawRow::unreadable(
+                None,
+                Fault::new("", "the row is longer than 1 MiB", "give no more than a tenant needs"),
+            ),
             Ok(Value::Object(members)) => from_object(members, None),
             Ok(_) | Err(_) => RawRow::unreadable(
                 None,

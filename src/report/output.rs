@@ -20,10 +20,7 @@ pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>)
         return fill(&mut File::options().write(true).open(path)?);
     }
     let path = behind_links(path);
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let directory = directory_of(&path);
     // The umask takes away from this what it takes from every other file that the user makes.
     let mut temporary = tempfile::Builder::new()
         .prefix(".watertight-")
@@ -35,6 +32,25 @@ pub fn replace(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>)
     Ok(())
 }
 
+/// Whether a report could be written to `path` now; changes nothing.
+///
+/// # Errors
+/// Those of the file system that `replace` would meet.
+pub fn try_place(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(it) if it.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(it) if !it.is_file() => Ok(()),
+        _ => tempfile::tempfile_in(directory_of(&behind_links(path))).map(drop),
+    }
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
 /// A link stays a link: its end is replaced.
 fn behind_links(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
@@ -43,6 +59,17 @@ fn behind_links(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_impossible_place_is_known_beforehand_and_nothing_is_left_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let inside = |name: &str| directory.path().join(name);
+        assert!(try_place(&inside("report.json")).is_ok());
+        assert!(try_place(Path::new("/dev/null")).is_ok());
+        assert!(try_place(&inside("missing/report.json")).is_err());
+        assert!(try_place(directory.path()).is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
 
     #[test]
     fn a_report_that_fails_half_way_leaves_the_old_one_and_nothing_else() {

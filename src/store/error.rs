@@ -129,6 +129,28 @@ pub enum StoreError {
     KeyWrong { path: PathBuf, sealed_with: String, given: String, place: String },
 }
 
+impl StoreError {
+    /// Whether whoever runs the command must mend something before the store can be opened at all, as against what
+    /// went wrong while it was in use.
+    pub const fn is_setting(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::NotWritable { .. }
+                | Self::Create { .. }
+                | Self::Foreign { .. }
+                | Self::Newer { .. }
+                | Self::Held { .. }
+                | Self::Lock { .. }
+                | Self::KeyFile { .. }
+                | Self::KeyText { .. }
+                | Self::KeyExposed { .. }
+                | Self::KeyMissing { .. }
+                | Self::KeyWrong { .. }
+        )
+    }
+}
+
 /// Who has the store, as far as its lock file tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
