@@ -33,6 +33,9 @@ use crate::registry::row::RawRow;
 use crate::registry::{ProbeLogin, RegistryOptions, SourceKind, SourceOptions};
 use crate::secret::SecretRef;
 
+/// What the names of environment variables that set a key begin with: `WATERTIGHT__PROBE__TIMEOUT` is `probe.timeout`.
+pub const PREFIX: &str = "WATERTIGHT__";
+
 /// What it means that there is no file at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoFile {

@@ -2,6 +2,10 @@
 //!
 //! Why here and not in each command: the order matters. The configuration is judged before the store is created, and
 //! the store is held before anything is read that a second process might change.
+//!
+//! Why the store is called directly although its calls block: a command has nothing else to do meanwhile, and each call
+//! is bounded, a second process's lock included. A daemon that serves others at the same time must move them off its
+//! threads.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +17,7 @@ use crate::cli::Global;
 use crate::cli::progress::Progress;
 use crate::cli::terminal::Surroundings;
 use crate::clock;
-use crate::config::{Config, NoFile, ProbeSettings};
+use crate::config::{Config, NoFile, PREFIX, ProbeSettings};
 use crate::model::policy::Policy;
 use crate::monitor::{Ask, Cycle, Memory, Monitor, Stage};
 use crate::probe::{ProbeOptions, Prober};
@@ -47,8 +51,21 @@ pub(super) enum Use {
 }
 
 pub(super) fn configuration(global: &Global, no_file: NoFile) -> Result<Config, Ended> {
-    Config::load(global.config.as_deref(), std::env::vars(), no_file)
+    Config::load(global.config.as_deref(), environment(), no_file)
         .map_err(|it| Ended::problems(&it))
+}
+
+/// The variables that are text. One of ours that is not is kept as far as it can be shown, so that it is told as wrong;
+/// any other is none, and a secret that should stand there is told as not set.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        let ours = name.starts_with(PREFIX);
+        let text = value.into_string().or_else(|value| {
+            if ours { Ok(value.to_string_lossy().into_owned()) } else { Err(value) }
+        });
+        Some((name, text.ok()?))
+    })
 }
 
 impl Platform {
@@ -68,13 +85,10 @@ impl Platform {
             Ok(url) => url,
             Err(error) => return Ok(Err(Ended::refused(format!("store.url: {error}")))),
         };
-        let key = match config.secret_key().map(|it| it.read().map(|it| SealKey::parse(&it))) {
-            None => None,
-            Some(Ok(Ok(key))) => Some(key),
-            Some(Ok(Err(error))) => {
-                return Ok(Err(Ended::refused(format!("secrets.key: {error}"))));
-            }
-            Some(Err(error)) => return Ok(Err(Ended::refused(format!("secrets.key: {error}")))),
+        let key = config.secret_key().map(|it| anyhow::Ok(SealKey::parse(&it.read()?)?));
+        let key = match key.transpose() {
+            Ok(key) => key,
+            Err(error) => return Ok(Err(Ended::refused(format!("secrets.key: {error:#}")))),
         };
         let store = match Store::open(&url, key) {
             Ok(store) => store,

@@ -15,6 +15,7 @@ use crate::model::tenant::{Origin, TenantId};
 use crate::registry::file;
 use crate::registry::row::{Fault, Field, RawRow, Typing};
 use crate::registry::tenant::{Trust, build};
+use crate::report::layout::counted;
 use crate::secret::SecretRef;
 
 pub(super) async fn run(
@@ -96,7 +97,7 @@ async fn import(platform: &Platform, args: &ImportArgs) -> anyhow::Result<Ended>
     let name = args.file.display().to_string();
     match file::read(&args.file).await {
         Ok(rows) => put(platform, rows, &name, args.dry_run),
-        Err(error) => Ok(Ended::refused(format!("{:#}", anyhow::Error::new(error)))),
+        Err(error) => Ok(Ended::refused(format!("{name}: {:#}", anyhow::Error::new(error)))),
     }
 }
 
@@ -130,7 +131,7 @@ fn put(
         platform.store.put_tenants(&tenants)?;
     }
     let would = if dry_run { "would be " } else { "" };
-    print(|out| writeln!(out, "{} tenants {would}stored", tenants.len()))?;
+    print(|out| writeln!(out, "{} {would}stored", counted(tenants.len(), "tenant")))?;
     Ok(Ended::Well)
 }
 
@@ -146,11 +147,12 @@ fn remove(platform: &Platform, args: &RemoveArgs) -> anyhow::Result<Ended> {
     if !missing.is_empty() {
         return Ok(Ended::Refused(missing));
     }
-    for tenant in args.tenants.iter().filter(|_| !args.dry_run) {
-        platform.store.remove_tenant(tenant)?;
+    let removed: BTreeSet<TenantId> = args.tenants.iter().cloned().collect();
+    if !args.dry_run {
+        platform.store.remove_tenants(&removed)?;
     }
     let would = if args.dry_run { "would be " } else { "" };
-    print(|out| writeln!(out, "{} tenants {would}removed", args.tenants.len()))?;
+    print(|out| writeln!(out, "{} {would}removed", counted(removed.len(), "tenant")))?;
     Ok(Ended::Well)
 }
 

@@ -19,15 +19,12 @@ use toml::value::{Table, Value};
 use super::keys::{Key, ROOT, Shape};
 use super::problem::Problem;
 use super::walk::{Environment, MISSING, Place, Walked, suggestion};
-use super::{Config, NoFile, check};
+use super::{Config, NoFile, PREFIX, check};
 use crate::registry::file::Lines;
 use crate::secret::{SecretError, SecretRef};
 
 /// Room for a hundred thousand tenants, and a bound for a path that leads to a device by mistake.
 const LARGEST: u64 = 256 * 1024 * 1024;
-
-/// `WATERTIGHT__PROBE__TIMEOUT` is `probe.timeout`.
-const PREFIX: &str = "WATERTIGHT__";
 
 /// Looked for in this order where no path is given.
 const DEFAULT_PATHS: [&str; 2] = ["watertight.toml", "/etc/watertight/watertight.toml"];

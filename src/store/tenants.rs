@@ -3,6 +3,8 @@
 //! Why generic: the store keeps rows for the registry and needs to know nothing of them but that they may hold
 //! passwords. Why a source's rows stand in parts: a fleet of a hundred thousand is never one value in memory twice.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rusqlite::params;
 use serde::Serialize;
@@ -45,12 +47,16 @@ impl Store {
         })
     }
 
-    /// Says whether there was one. What is known of its databases stays: a tenant that comes back under its old id
-    /// must show its old identity.
-    pub fn remove_tenant(&self, id: &TenantId) -> Result<bool, StoreError> {
-        self.write("remove a tenant", |transaction| {
+    /// All or none; says how many there were. What is known of their databases stays: a tenant that comes back under
+    /// its old id must show its old identity.
+    pub fn remove_tenants(&self, ids: &BTreeSet<TenantId>) -> Result<usize, StoreError> {
+        self.write("remove tenants", |transaction| {
             let mut remove = transaction.prepare_cached("DELETE FROM tenants WHERE id = ?1")?;
-            Ok(remove.execute([id.as_str()])? == 1)
+            let mut removed = 0;
+            for id in ids {
+                removed += remove.execute([id.as_str()])?;
+            }
+            Ok(removed)
         })
     }
 

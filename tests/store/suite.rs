@@ -47,8 +47,9 @@ pub(crate) fn a_tenant_is_kept_replaced_and_removed(store: &Store) {
     store.put_tenants(&[(id("globex"), row(1)), (id("acme"), row(2))]).unwrap();
     store.put_tenants(&[(id("acme"), row(3))]).unwrap();
     assert_eq!(store.tenants().unwrap(), [(id("acme"), row(3)), (id("globex"), row(1))]);
-    assert!(store.remove_tenant(&id("acme")).unwrap());
-    assert!(!store.remove_tenant(&id("acme")).unwrap());
+    let gone = [id("acme"), id("nobody")].into();
+    assert_eq!(store.remove_tenants(&gone).unwrap(), 1);
+    assert_eq!(store.remove_tenants(&gone).unwrap(), 0);
     assert_eq!(store.tenants().unwrap(), [(id("globex"), row(1))]);
 }
 
