@@ -22,6 +22,7 @@ mod servers;
 mod sharing;
 mod stamps;
 mod streams;
+mod told;
 pub mod verdict;
 mod wording;
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -655,4 +656,24 @@ proptest! {
         let text = format!("[probe]\ntimeout = {value}\n[[tenants]]\nid = \"{value}\"\ndatabase_url = {value}\n[[sources]]\nkind = '{value}'");
         let _shown = Config::parse("w.toml", &text, &environment).map(|it| it.show());
     }
+}
+
+#[tokio::test]
+async fn a_variable_that_is_no_text_is_told_where_it_is_ours_and_ends_nothing_where_it_is_not() {
+    let run = async |name: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("watertight.toml"), "").unwrap();
+        let showing = tokio::process::Command::new(env!("CARGO_BIN_EXE_watertight"))
+            .args(["config", "show"])
+            .current_dir(directory.path())
+            .env(name, std::ffi::OsStr::from_bytes(b"\xff"))
+            .kill_on_drop(true)
+            .output();
+        let limit = std::time::Duration::from_mins(1);
+        tokio::time::timeout(limit, showing).await.expect("the test's deadline").unwrap()
+    };
+    assert_eq!(run("SOMEBODY_ELSES").await.status.code(), Some(0));
+    let told = run("WATERTIGHT__PROBE__TIMEOUT").await;
+    assert_eq!(told.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&told.stderr).contains("probe.timeout"), "{told:?}");
 }

@@ -118,7 +118,9 @@ fn claim(index: &Index<'_>, id: &TenantId, changed: Vec<String>, places: &[usize
             .with("targets", targets(index, places)),
         remediation: steps(&[
             "Ask who restored, moved or re-created this database, and compare the time with the deployment and provider logs.",
-            "If it was planned, record it: `watertight accept TENANT --reason TEXT --ticket T`. The next scan then takes the new identity as the tenant's own.",
+            &format!(
+                "If it was planned, record it: `watertight accept {id} --reason TEXT --ticket TICKET`. What it last showed is then the tenant's own."
+            ),
             "If nobody knows of it, stop routing the tenant, and check that the rows are its own before users see them.",
         ]),
     }

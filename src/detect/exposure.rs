@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use super::index::{Index, Look};
 use super::servers::{Huddle, Servers};
-use super::sharing::Told;
+use super::told::Told;
 use super::wording::{named, steps, targets};
 use crate::model::address::{Provider, Route};
 use crate::model::finding::{Certainty, Claim, Evidence, Kind, Severity};

@@ -202,7 +202,9 @@ fn unhealthy(index: &Index<'_>, tenant: u32) -> Option<Claim> {
             .with("cause", cause.label())
             .with("targets", Fact::List(targets)),
         remediation: steps(&[
-            "See it for yourself: `watertight check TENANT`, or `psql` with the tenant's URL from the application's network.",
+            &format!(
+                "See it for yourself: `watertight check {id}`, or `psql` with the tenant's URL from the application's network."
+            ),
             remedy(cause),
         ]),
     })

@@ -100,7 +100,9 @@ fn claim(index: &Index<'_>, places: &[usize], wrong: Vec<String>) -> Claim {
             "Ask the server itself through each of the tenant's URLs: `SELECT current_database(), inet_server_addr(), inet_server_port(), pg_postmaster_start_time()`.",
             "Behind a pooler, compare its configuration (`SHOW DATABASES` on PgBouncer's admin console) with the registry.",
             "Correct the URL, alias or replica that leads astray, and stop writes through it first: they go to the wrong place.",
-            "If the database was moved on purpose, record it: `watertight accept TENANT --reason TEXT`.",
+            &format!(
+                "If a pooler's database was moved on purpose, record it: `watertight accept {id} --reason TEXT`."
+            ),
         ]),
     }
 }

@@ -13,73 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::index::Index;
 use super::servers::{Huddle, Servers};
 use super::streams::Streams;
-use super::wording::{count, named, steps, targets};
+use super::told::Told;
+use super::wording::{checks, count, named, steps, targets};
 use crate::model::finding::{Certainty, Claim, Evidence, Fact, Kind, Severity};
 use crate::model::policy::Isolation;
-
-/// Pairs of tenants whose relation is settled, as sets.
-#[derive(Default)]
-pub(super) struct Told {
-    groups: Vec<BTreeSet<u32>>,
-    of: BTreeMap<u32, Vec<usize>>,
-    undecided: Vec<Huddle>,
-    doubtful: BTreeMap<u32, Vec<usize>>,
-}
-
-impl Told {
-    pub(super) fn add(&mut self, group: &BTreeSet<u32>) {
-        for tenant in group {
-            self.of.entry(*tenant).or_default().push(self.groups.len());
-        }
-        self.groups.push(group.clone());
-    }
-
-    pub(super) fn doubt(&mut self, huddles: &[Huddle]) {
-        for huddle in huddles {
-            for tenant in huddle.ones.union(&huddle.others) {
-                self.doubtful.entry(*tenant).or_default().push(self.undecided.len());
-            }
-            self.undecided.push(huddle.clone());
-        }
-    }
-
-    /// Those of `members` that have a partner among them with which nothing is settled yet.
-    fn open_members(&self, members: &BTreeSet<u32>) -> BTreeSet<u32> {
-        if self.together(members) {
-            return BTreeSet::new();
-        }
-        members.iter().copied().filter(|it| self.has_open_partner(*it, members)).collect()
-    }
-
-    fn has_open_partner(&self, tenant: u32, members: &BTreeSet<u32>) -> bool {
-        let groups = self.of.get(&tenant).into_iter().flatten().map(|it| &self.groups[*it]);
-        let doubts =
-            self.doubtful.get(&tenant).into_iter().flatten().map(|it| &self.undecided[*it]);
-        let partners = doubts.flat_map(|it| {
-            let ones = it.others.contains(&tenant).then_some(&it.ones);
-            let others = it.ones.contains(&tenant).then_some(&it.others);
-            ones.into_iter().chain(others)
-        });
-        let settled: Vec<&BTreeSet<u32>> = groups.chain(partners).collect();
-        // The cheap answers first: large groups are one set, or far from all of the members.
-        if settled.iter().map(|it| it.len()).sum::<usize>() + 1 < members.len() {
-            return true;
-        }
-        let known = |it: &u32| *it == tenant || settled.iter().any(|group| group.contains(it));
-        !settled.iter().any(|it| members.is_subset(it)) && !members.iter().all(known)
-    }
-
-    /// Whether one set settles them all.
-    fn together(&self, members: &BTreeSet<u32>) -> bool {
-        let first = members.first().and_then(|it| self.of.get(it));
-        first.into_iter().flatten().any(|it| members.is_subset(&self.groups[*it]))
-    }
-
-    /// Whether every pair of `members` is settled.
-    pub(super) fn all(&self, members: &BTreeSet<u32>) -> bool {
-        self.together(members) || !members.iter().any(|it| self.has_open_partner(*it, members))
-    }
-}
 
 /// The claims of the four relations.
 pub(super) fn relate(
@@ -154,7 +91,10 @@ fn shared_database(index: &Index<'_>, tenants: &BTreeSet<u32>, places: &[usize])
         ),
         remediation: steps(&[
             "Stop routing users of all but the rightful owner to this database; every one of these tenants can read and change the others' rows.",
-            "Look at both with `watertight check TENANT` and confirm by hand: `SELECT pg_try_advisory_lock(42)` in one session is true and in a session of the other tenant false while the first is open.",
+            &format!(
+                "Look at them with {}, and confirm by hand: `SELECT pg_try_advisory_lock(42)` is true in a session of one tenant and, while that session is open, false in one of another.",
+                checks(&tenants)
+            ),
             "Find in the registry and in the provisioning log which row was given the wrong connection URL, and restore or create the missing tenant's own database.",
             "Move the misplaced tenant's rows to its own database, rotate the database's password, and correct the registry.",
             "Treat the time since the first of these tenants was misrouted as a possible disclosure, and run `watertight verify` until it is clean.",
@@ -238,6 +178,10 @@ fn shared_replication(
     certainty: Certainty,
 ) -> Claim {
     let tenants = index.ids(tenants);
+    let sender = (certainty == Certainty::Probable).then(|| {
+        "Let the role that Watertight logs in as see the sender, with `GRANT pg_monitor TO …` on both servers: the next scan can then prove it."
+            .to_owned()
+    });
     let (severity, word, proof) = match certainty {
         Certainty::Proven => (
             Severity::Critical,
@@ -261,11 +205,13 @@ fn shared_replication(
         evidence: evidence(index, places).with("proof", proof),
         remediation: steps(&[
             "On the standby, see who feeds it: `SELECT status, sender_host, sender_port, slot_name FROM pg_stat_wal_receiver` (needs pg_monitor).",
-            "On the primary, see whom it feeds: `SELECT pid, application_name, client_addr FROM pg_stat_replication`.",
+            "On the primary, see whom it feeds: `SELECT pid, application_name, client_addr FROM pg_stat_replication` (needs it too).",
             "Stop routing the tenant that does not own this data to the standby, and give it a database of its own.",
             "If the standby belongs to the primary's tenant, register it there under `endpoints` and remove it from the other tenant.",
-            "If only probable, let the monitoring role see the sender (`GRANT pg_monitor TO watertight`): the next scan then proves it or clears it.",
-        ]),
+        ])
+        .into_iter()
+        .chain(sender)
+        .collect(),
         tenants,
     }
 }

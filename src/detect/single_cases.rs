@@ -6,7 +6,8 @@
 
 use expect_test::{Expect, expect};
 
-use super::notation::told;
+use super::detect;
+use super::notation::{World, told};
 
 #[track_caller]
 fn check(scan: &str, expected: &Expect) {
@@ -350,4 +351,21 @@ fn a_fleet_that_fails_at_once_makes_us_suspect_ourselves() {
     assert_eq!(health(&fleet(10, 20)), (0, 10), "half is not more than half");
     assert_eq!(health(&fleet(9, 9)), (0, 9), "nine are too few");
     assert_eq!(health(&fleet(12, 8)), (0, 12), "those that were down before count for nothing");
+}
+
+#[test]
+fn the_steps_name_the_tenants_and_no_placeholder() {
+    let shared = "acme sys=1 start=1\nglobex sys=1 start=1\nwitness server=acme:5,globex:5";
+    for (scan, command) in [
+        ("acme failed=timeout", "`watertight check acme`"),
+        (shared, "`watertight check acme` and `watertight check globex`"),
+        ("acme sys=2\nbaseline acme sys=1", "`watertight accept acme --reason TEXT"),
+        ("acme db=other", "`watertight accept acme --reason TEXT`"),
+    ] {
+        let world = World::parse(scan);
+        let claims = detect(&world.case()).claims;
+        let steps: Vec<String> = claims.into_iter().flat_map(|it| it.remediation).collect();
+        assert!(steps.iter().any(|it| it.contains(command)), "{command} is not in {steps:?}");
+        assert!(!steps.iter().any(|it| it.contains("TENANT")), "{steps:?}");
+    }
 }

@@ -35,6 +35,12 @@ pub(super) fn named(tenants: &BTreeSet<TenantId>) -> String {
     names(tenants.len(), tenants.iter())
 }
 
+/// How to look at the members of a claim. More than two are compared by eye no better than two.
+pub(super) fn checks(tenants: &BTreeSet<TenantId>) -> String {
+    let checks = tenants.iter().take(2).map(|it| format!("`watertight check {it}`"));
+    checks.collect::<Vec<_>>().join(" and ")
+}
+
 /// A moment in microseconds since 1970, as RFC 3339.
 pub(super) fn moment(micros: i64) -> String {
     Timestamp::from_microsecond(micros)
