@@ -215,6 +215,23 @@ mod tests {
     use super::super::notation::World;
     use super::*;
 
+    #[test]
+    fn once_the_withholding_are_gone_only_those_of_one_kind_need_to_meet() {
+        #[track_caller]
+        fn check(members: &[(u32, Option<i64>)], expected: &[u32]) {
+            let target = |tenant| TargetRef { tenant, target: 0 };
+            let facts = |started| Facts { started, ..Facts::default() };
+            let members: Vec<_> =
+                members.iter().map(|(it, at)| (target(*it), facts(*at))).collect();
+            let kept: Vec<u32> = with_partner(&members).iter().map(|it| it.tenant).collect();
+            assert_eq!(kept, expected);
+        }
+        check(&[(1, Some(1)), (2, Some(2)), (3, None)], &[1, 2, 3]);
+        check(&[(1, Some(1)), (2, Some(2)), (3, Some(1))], &[1, 3]);
+        check(&[(1, Some(1)), (2, Some(2))], &[]);
+        check(&[(1, None)], &[]);
+    }
+
     #[track_caller]
     fn check(scan: &str, expected: &Expect) {
         let world = World::parse(scan);

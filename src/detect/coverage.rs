@@ -411,6 +411,22 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn those_whom_the_first_visits_told_apart_need_not_meet() {
+        let target = |tenant| TargetRef { tenant, target: 0 };
+        let known = |started| Facts { started, ..Facts::default() };
+        let facts = [(1, Some(1)), (2, Some(2)), (3, None)].map(|(it, at)| (target(it), known(at)));
+        let mut rounds = Rounds::knowing(BTreeMap::from(facts));
+        // The two that are known came by in rounds of their own, the one that withholds in both.
+        rounds.add(&round("1 sees=1 start=1\n 3 sees=3 start=1"));
+        rounds.add(&round("2 sees=2 start=2\n 3 sees=3 start=2"));
+        assert_eq!(rounds.finish().undecided, []);
+        let mut unknowing = Rounds::default();
+        unknowing.add(&round("1 sees=1"));
+        unknowing.add(&round("2 sees=2"));
+        assert_eq!(unknowing.finish().undecided, [(target(1), target(2), Doubt::NotCovered)]);
+    }
+
     /// One line per member: `1 sees=1,2`, with `at=` when it was sent, `hold=` how long it held, `delay=`, `start=`,
     /// `sys=`, `oid=`, `pid=` of its own process, `lie=2` for a key that it sees held by another process; or `1 !`.
     fn round(text: &str) -> Vec<Result<Answer, Blank>> {
