@@ -157,7 +157,10 @@ impl Config {
 
     fn login(&self) -> Option<ProbeLogin> {
         let login = self.probe.login.as_ref()?;
-        Some(ProbeLogin { user: login.user.as_str().into(), secret: login.secret.0.clone() })
+        Some(ProbeLogin {
+            user: login.user.as_str().into(),
+            secret: Arc::new(login.secret.0.clone()),
+        })
     }
 }
 

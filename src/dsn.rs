@@ -16,7 +16,8 @@ mod uri;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
@@ -24,22 +25,22 @@ use crate::secret::Secret;
 /// In bytes. Far above any real string; a registry row is input like any other.
 const LONGEST: usize = 16 * 1024;
 
-/// A parsed connection string. `Debug` shows no password.
+/// A parsed connection string. `Debug` shows no password. Small, because a large fleet holds one for each target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dsn {
     /// Never empty: tried in order.
     pub hosts: Vec<Host>,
-    pub user: String,
+    pub user: Arc<str>,
     pub password: Option<Secret>,
-    pub database: String,
+    pub database: Arc<str>,
     pub tls: TlsMode,
     /// `sslrootcert`: trusted beside the configured roots; `None` for none or `system`.
-    pub root_certificate: Option<PathBuf>,
+    pub root_certificate: Option<Box<Path>>,
     pub channel_binding: ChannelBinding,
     pub session: SessionAttrs,
     pub connect_timeout: Option<Duration>,
     /// `options`, decoded: sent at start-up as it is.
-    pub options: Option<String>,
+    pub options: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub struct Host {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostName {
     /// Lower case, IDN as ASCII, no trailing dot.
-    Dns(Box<str>),
+    Dns(Arc<str>),
     Ip(IpAddr),
     /// A Unix socket's directory.
     Socket(PathBuf),
@@ -147,6 +148,16 @@ impl Host {
             (HostName::Ip(address), None) => address.to_canonical().is_loopback(),
             (HostName::Dns(name), None) => &**name == "localhost",
             (HostName::Socket(_), None) => true,
+        }
+    }
+}
+
+impl HostName {
+    /// As it is written.
+    pub fn text(&self) -> Arc<str> {
+        match self {
+            Self::Dns(name) => Arc::clone(name),
+            Self::Ip(_) | Self::Socket(_) => self.to_string().into(),
         }
     }
 }

@@ -57,8 +57,8 @@ pub type Recognise = Arc<dyn Fn(&TenantId, &TargetName, &Secret) -> Digest256 + 
 #[derive(Clone, Debug)]
 pub struct Cycle {
     pub report: Report,
-    /// Every finding that this cycle judged, those beyond a partial report included.
-    pub findings: Vec<Finding>,
+    /// What this cycle judged beyond a partial report: the findings of tenants that nobody asked about.
+    pub unreported: Vec<Finding>,
     /// First sightings and accepted changes.
     pub baselines: Vec<Baseline>,
     /// Secrets that were refused in this cycle.
@@ -98,14 +98,14 @@ pub struct Ask<'a> {
 }
 
 impl Monitor {
-    pub async fn cycle(&self, snapshot: &Arc<Snapshot>, memory: &Memory, ask: Ask<'_>) -> Cycle {
+    pub async fn cycle(&self, snapshot: &Arc<Snapshot>, memory: Memory, ask: Ask<'_>) -> Cycle {
+        let Memory { baselines, changes, findings, answered_before, refused } = memory;
         let started = clock::now();
-        let visits = Visits::new(self, snapshot, &memory.refused, started);
+        let visits = Visits::new(self, snapshot, refused, started);
         let asked = Asked::of(ask.only);
         let mut observations = visits.make(&asked.first(snapshot), &ask).await;
-        observations.extend(
-            visits.make(&asked.then(snapshot, &memory.baselines, &observations), &ask).await,
-        );
+        observations
+            .extend(visits.make(&asked.then(snapshot, &baselines, &observations), &ask).await);
         observations.sort_by_key(|it| it.target);
         let (witnessed, looked) = if ask.ping {
             (Vec::new(), Vec::new())
@@ -120,14 +120,14 @@ impl Monitor {
             streams: &looked,
             credentials: &credentials,
             duplicates: &snapshot.duplicates,
-            baselines: &memory.baselines,
-            changes: &memory.changes,
-            answered_before: &memory.answered_before,
+            baselines: &baselines,
+            changes: &changes,
+            answered_before: &answered_before,
             policy: &self.policy,
             now: clock::now(),
         };
         let detection = detect::detect(&case);
-        let mut cycle = conclude(&case, detection, memory, &asked, &ask);
+        let mut cycle = conclude(&case, detection, findings, &asked, &ask);
         cycle.report.started_at = started;
         cycle.report.warnings.clone_from(&snapshot.warnings);
         (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
@@ -170,19 +170,19 @@ impl Monitor {
 fn conclude(
     case: &Case<'_>,
     detection: Detection,
-    memory: &Memory,
+    before: Vec<Finding>,
     asked: &Asked<'_>,
     ask: &Ask<'_>,
 ) -> Cycle {
     let examined = Examined::of(case, &detection);
     let Detection { claims, tenants: judged, baselines } = detection;
-    let findings =
-        lifecycle::advance(memory.findings.clone(), claims, &examined, case.policy, case.now);
+    let findings = lifecycle::advance(before, claims, &examined, case.policy, case.now);
+    drop(examined);
     let mut tenants = verdict::assemble(case, &judged, &findings);
     tenants.retain(|it| asked.wants(&it.id));
-    let told = findings
-        .iter()
-        .filter(|it| !asked.is_partial() || it.claim.tenants.iter().any(|id| asked.wants(id)));
+    let told =
+        |it: &Finding| !asked.is_partial() || it.claim.tenants.iter().any(|id| asked.wants(id));
+    let (findings, unreported) = findings.into_iter().partition(told);
     let finished_at = clock::now();
     let report = Report {
         id: format!("{:016x}", finished_at.as_microsecond()).into(),
@@ -191,10 +191,10 @@ fn conclude(
         trigger: ask.trigger,
         partial: asked.is_partial(),
         tenants,
-        findings: told.cloned().collect(),
+        findings,
         warnings: Vec::new(),
     };
-    Cycle { report, findings, baselines, refused: Vec::new(), accepted: Vec::new() }
+    Cycle { report, unreported, baselines, refused: Vec::new(), accepted: Vec::new() }
 }
 
 /// The families' members, standbys apart from primaries.

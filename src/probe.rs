@@ -354,6 +354,6 @@ fn sighting(session: &Session, answer: Answer, middle: i64) -> Sighting {
             clock_skew_millis: answer.clock.map(|it| it.saturating_sub(middle) / 1_000),
         },
         powers: answer.powers,
-        fingerprint: answer.fingerprint,
+        fingerprint: Arc::new(answer.fingerprint),
     }
 }

@@ -67,7 +67,7 @@ pub struct Access {
 #[derive(Clone, Debug)]
 pub struct Login {
     /// As the server or pooler in front of it wants it: a shared pooler's `.<project>` suffix included.
-    pub user: Box<str>,
+    pub user: Arc<str>,
     pub password: LoginPassword,
 }
 
@@ -76,16 +76,16 @@ pub enum LoginPassword {
     /// The application's own: the one apart from the URL, else the one in it, else none.
     Application,
     /// Of a role of our own (`monitor`).
-    Own(SecretRef),
+    Own(Box<SecretRef>),
     /// `probe.login`: base64url(HMAC-SHA-256(secret, tenant id)).
-    Derived(SecretRef),
+    Derived(Arc<SecretRef>),
 }
 
 /// `probe.login`: a role of our own in every tenant's database.
 #[derive(Clone, Debug)]
 pub struct ProbeLogin {
     pub user: Box<str>,
-    pub secret: SecretRef,
+    pub secret: Arc<SecretRef>,
 }
 
 impl Snapshot {
@@ -115,7 +115,7 @@ impl Access {
             return Ok(None);
         }
         let password = self.application_password()?;
-        Ok(password.map(|password| (self.dsn.user.as_str(), password)))
+        Ok(password.map(|password| (&*self.dsn.user, password)))
     }
 
     fn application_password(&self) -> Result<Option<Secret>, SecretError> {
@@ -196,7 +196,7 @@ fn list(reasons: &[String]) -> String {
 /// read, for the day on which it fails.
 pub async fn read(
     options: &RegistryOptions,
-    kept: &BTreeMap<String, KeptRows>,
+    mut kept: BTreeMap<String, KeptRows>,
     stored: Vec<RawRow>,
 ) -> Result<(Snapshot, Vec<KeptRows>), RegistryError> {
     let names = names(&options.sources);
@@ -231,7 +231,7 @@ pub async fn read(
             SourceKind::File(_) => Trust::References,
             SourceKind::Query { .. } => Trust::Values,
         };
-        let old = kept.get(&name).map(|it| it.rows.clone()).unwrap_or_default();
+        let old = kept.remove(&name).map(|it| it.rows).unwrap_or_default();
         let kept = Some((old, source.max_shrink));
         let outcome = outcome.map(Cow::Owned);
         reads.push(SourceRead { source: name.into(), trust, kept, outcome });

@@ -48,7 +48,7 @@ pub enum SecretRef {
     /// `${NAME}`.
     Environment(Box<str>),
     /// `file:/path`.
-    File(PathBuf),
+    File(Box<Path>),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ impl SecretRef {
             return Self::Environment(name.into());
         }
         match text.strip_prefix("file:") {
-            Some(path) => Self::File(path.into()),
+            Some(path) => Self::File(Path::new(path).into()),
             None => Self::Inline(Secret::new(text)),
         }
     }

@@ -18,6 +18,7 @@ pub mod hold;
 mod key;
 pub mod memory;
 mod open;
+mod reports;
 mod rows;
 pub mod scans;
 pub mod seal;

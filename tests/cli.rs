@@ -256,7 +256,7 @@ fn a_password_comes_from_one_place() {
     assert_eq!(password(&[]), Ok(None));
     let variable = SecretRef::Environment("PW".into());
     assert_eq!(password(&["--password-env", "PW"]), Ok(Some(variable)));
-    let file = SecretRef::File("/run/pw".into());
+    let file = SecretRef::File(std::path::Path::new("/run/pw").into());
     assert_eq!(password(&["--password-file", "/run/pw"]), Ok(Some(file)));
     assert_eq!(password(&["--password-env", "PW", "--password-file", "f"]), Err(2));
 }

@@ -4,6 +4,7 @@
 //! looking, without any of the detector's own sets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -138,11 +139,7 @@ impl World {
             name: None,
             subdomain: None,
             environment: "production".into(),
-            clone_of: None,
-            managed_by: None,
-            region: None,
-            labels: BTreeMap::new(),
-            maintenance: None,
+            particulars: None,
             origin: Origin { source: "test".into(), line: None },
             stale: false,
             targets: targets.collect(),
@@ -275,7 +272,7 @@ fn outcome(fleet: &Fleet, way: &Way) -> Outcome {
     }
     let (system, started, standby) = SERVERS[way.server];
     Outcome::Seen(Box::new(Sighting {
-        fingerprint: Fingerprint {
+        fingerprint: Arc::new(Fingerprint {
             system_identifier: way.sees_system.then_some(system),
             database_oid: Some(way.oid),
             database: format!("d{}", way.oid).into(),
@@ -289,7 +286,7 @@ fn outcome(fleet: &Fleet, way: &Way) -> Outcome {
             wal_senders: Some(u32::from(fleet.senders)),
             wal_receiver: Some(standby),
             stamp: way.stamp.then(|| "stamp".into()),
-        },
+        }),
         transport: Transport {
             peer: Some(([10, 0, 0, 1], 5432).into()),
             encryption: Encryption::Verified,

@@ -79,7 +79,7 @@ fn timeless(report: &Report) -> Report {
         tenant.probe = tenant.probe.map(|_| Duration::ZERO);
         for target in &mut tenant.targets {
             if let Some(print) = &mut target.fingerprint {
-                print.wal_position = None;
+                std::sync::Arc::make_mut(print).wal_position = None;
             }
         }
     }

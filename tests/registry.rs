@@ -186,7 +186,7 @@ fn origin() -> Origin {
 }
 
 fn login() -> ProbeLogin {
-    ProbeLogin { user: "watertight".into(), secret: SecretRef::parse("seed") }
+    ProbeLogin { user: "watertight".into(), secret: SecretRef::parse("seed").into() }
 }
 
 /// How each target of the row is reached, and what is wrong with it.
@@ -689,7 +689,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[test]
 fn without_any_tenant_there_is_nothing_to_call_isolated() {
     let options = RegistryOptions::default();
-    let error = block_on(read(&options, &BTreeMap::new(), Vec::new())).unwrap_err();
+    let error = block_on(read(&options, BTreeMap::new(), Vec::new())).unwrap_err();
     assert!(error.to_string().starts_with("no tenants: "), "{error}");
 }
 
@@ -703,7 +703,7 @@ fn the_store_and_a_lost_file_are_one_snapshot() {
     let old =
         KeptRows { source: path.to_owned(), rows: rows("old"), read_at: Timestamp::UNIX_EPOCH };
     let kept = BTreeMap::from([(path.to_owned(), old)]);
-    let (snapshot, keep) = block_on(read(&options, &kept, rows("stored"))).unwrap();
+    let (snapshot, keep) = block_on(read(&options, kept, rows("stored"))).unwrap();
     assert!(keep.is_empty(), "a source that failed has nothing new to keep");
     expect![[r#"
         old database_url@h stale

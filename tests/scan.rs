@@ -7,6 +7,7 @@ mod bare_client;
 mod fake_postgres;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,7 +53,7 @@ async fn observe(client: Bare, turn: Turn) -> Observation {
 }
 
 fn sighting(row: &[String], peer: SocketAddr) -> Sighting {
-    let fingerprint = Fingerprint {
+    let fingerprint = Arc::new(Fingerprint {
         system_identifier: None,
         database_oid: None,
         database: row.first().map_or("", String::as_str).into(),
@@ -66,7 +67,7 @@ fn sighting(row: &[String], peer: SocketAddr) -> Sighting {
         wal_senders: None,
         wal_receiver: None,
         stamp: None,
-    };
+    });
     let transport = Transport { peer: Some(peer), encryption: Encryption::None, direct: true };
     Sighting { fingerprint, transport, vitals: Vitals::default(), powers: None }
 }

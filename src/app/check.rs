@@ -45,7 +45,7 @@ pub(super) async fn check(
     let ask =
         Ask { only: Some(&only), trigger: Trigger::Cli, ping: true, stop, progress: UNWATCHED };
     let snapshot = Arc::new(snapshot);
-    let cycle = monitor.cycle(&snapshot, &Memory::default(), ask).await;
+    let cycle = monitor.cycle(&snapshot, Memory::default(), ask).await;
     deliver(&args.report, here.style(global), |style, out| {
         report::write_check(args.report.format, &cycle.report, &snapshot.tenants, style, out)
     })?;
@@ -89,7 +89,7 @@ async fn unregistered(global: &Global, url: &str) -> anyhow::Result<Found> {
         ..RegistryOptions::default()
     };
     let (snapshot, _) =
-        match registry::read(&options, &std::collections::BTreeMap::new(), Vec::new()).await {
+        match registry::read(&options, std::collections::BTreeMap::new(), Vec::new()).await {
             Ok(read) => read,
             Err(error) => return Ok(Err(Ended::refused(error))),
         };

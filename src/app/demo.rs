@@ -103,7 +103,7 @@ async fn show(
         Err(refused) => return Ok(Err(refused)),
     };
     let ask = Ask { only: None, trigger: Trigger::Cli, ping: false, stop, progress: UNWATCHED };
-    let cycle = watched(&monitor, &snapshot, &platform.memory()?, ask, global, here).await;
+    let cycle = watched(&monitor, &snapshot, platform.memory()?, ask, global, here).await;
     platform.keep(&cycle)?;
     let style = Style { verbose: true, ..here.style(global) };
     print(|out| {

@@ -8,9 +8,8 @@
 //! threads.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
-
-use anyhow::Context;
 
 use super::Ended;
 use crate::cli::Global;
@@ -119,7 +118,7 @@ impl Platform {
             })
             .collect();
         let stored = self.store.tenants::<RawRow>()?.into_iter().map(|(_, row)| row).collect();
-        match registry::read(&self.config.registry_options(), &kept, stored).await {
+        match registry::read(&self.config.registry_options(), kept, stored).await {
             Ok((snapshot, keep)) => {
                 for source in keep.iter().filter(|_| self.hold.is_some()) {
                     self.store.keep_source(&source.source, &source.rows, source.read_at)?;
@@ -153,12 +152,16 @@ impl Platform {
 
     /// Keeps what a cycle found, all in one transaction, and then what it learnt of secrets.
     pub(super) fn keep(&self, cycle: &Cycle) -> anyhow::Result<()> {
-        let mut published = Vec::new();
-        json::write(&cycle.report, &mut published).context("write the report for the store")?;
-        let report_json =
-            std::str::from_utf8(&published).context("write the report for the store")?;
-        let (report, findings, baselines) = (&cycle.report, &cycle.findings, &cycle.baselines);
-        self.store.finish_scan(&FinishedScan { report, report_json, findings, baselines })?;
+        let Cycle { report, unreported, baselines, .. } = cycle;
+        let (findings, write_json) =
+            (&report.findings, &|out: &mut dyn Write| json::write(report, out));
+        self.store.finish_scan(&FinishedScan {
+            report,
+            write_json,
+            findings,
+            unreported,
+            baselines,
+        })?;
         self.store.clear_refused(&cycle.accepted)?;
         self.store.put_refused(&cycle.refused)?;
         Ok(())
@@ -208,7 +211,7 @@ pub(super) fn monitor(
 pub(super) async fn watched(
     monitor: &Monitor,
     snapshot: &Arc<Snapshot>,
-    memory: &Memory,
+    memory: Memory,
     mut ask: Ask<'_>,
     global: &Global,
     here: &Surroundings,

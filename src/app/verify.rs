@@ -103,7 +103,7 @@ impl Scan<'_> {
             stop,
             progress: UNWATCHED,
         };
-        let cycle = watched(&monitor, &snapshot, &platform.memory()?, ask, global, here).await;
+        let cycle = watched(&monitor, &snapshot, platform.memory()?, ask, global, here).await;
         let write = if self.ping { report::write_ping } else { report::write };
         deliver(self.report, here.style(global), |style, out| {
             write(self.report.format, &cycle.report, &snapshot.tenants, style, out)

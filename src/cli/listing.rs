@@ -47,17 +47,18 @@ pub fn tenant(
     }
     let mut table = columns(style, ["what", "value"]);
     let text = |it: &Option<Box<str>>| it.as_deref().map(|it| visible(it).into_owned());
-    let labels = tenant.labels.iter().map(|(name, value)| format!("{name}={value}"));
+    let particulars = tenant.particulars();
+    let labels = particulars.labels.iter().map(|(name, value)| format!("{name}={value}"));
     let labels = labels.collect::<Vec<_>>().join(", ");
-    let maintenance = tenant.maintenance.as_ref();
+    let maintenance = particulars.maintenance.as_ref();
     let rows = [
         ("tenant", Some(tenant.id.to_string())),
         ("name", text(&tenant.name)),
         ("subdomain", text(&tenant.subdomain)),
         ("environment", Some(visible(&tenant.environment).into_owned())),
-        ("region", text(&tenant.region)),
-        ("clone of", tenant.clone_of.as_ref().map(ToString::to_string)),
-        ("managed by", text(&tenant.managed_by)),
+        ("region", text(&particulars.region)),
+        ("clone of", particulars.clone_of.as_ref().map(ToString::to_string)),
+        ("managed by", text(&particulars.managed_by)),
         ("labels", (!labels.is_empty()).then(|| visible(&labels).into_owned())),
         (
             "maintenance",
@@ -152,14 +153,15 @@ impl<'a> TenantView<'a> {
             provider: it.address.provider.label(),
             project_id: it.address.project_id(),
         };
+        let particulars = tenant.particulars();
         Self {
             id: tenant.id.as_str(),
             name: tenant.name.as_deref(),
             subdomain: tenant.subdomain.as_deref(),
             environment: &tenant.environment,
-            region: tenant.region.as_deref(),
-            clone_of: tenant.clone_of.as_ref().map(TenantId::as_str),
-            managed_by: tenant.managed_by.as_deref(),
+            region: particulars.region.as_deref(),
+            clone_of: particulars.clone_of.as_ref().map(TenantId::as_str),
+            managed_by: particulars.managed_by.as_deref(),
             source: &tenant.origin.source,
             line: tenant.origin.line,
             stale: tenant.stale,

@@ -80,7 +80,7 @@ impl AddArgs {
     /// The place of the password, where it stands apart from the URL.
     pub fn password(&self) -> Option<SecretRef> {
         let variable = self.password_env.as_deref().map(|it| SecretRef::Environment(it.into()));
-        variable.or_else(|| self.password_file.clone().map(SecretRef::File))
+        variable.or_else(|| self.password_file.as_deref().map(|it| SecretRef::File(it.into())))
     }
 }
 

@@ -59,7 +59,7 @@ fn families(seen: &[(TargetRef, &Sighting)]) -> Vec<Vec<TargetRef>> {
     let mut order: Vec<(u64, TargetRef, &Fingerprint)> = seen
         .iter()
         .filter_map(|(target, it)| {
-            Some((it.fingerprint.system_identifier?, *target, &it.fingerprint))
+            Some((it.fingerprint.system_identifier?, *target, &*it.fingerprint))
         })
         .collect();
     order.sort_by_key(|(system, target, _)| (*system, *target));
@@ -82,15 +82,6 @@ fn family(members: &[(u64, TargetRef, &Fingerprint)]) -> Option<Vec<TargetRef>> 
         .map(|(_, target, _)| *target)
         .collect();
     several_tenants(&family).then_some(family)
-}
-
-/// What each target that answered was seen to be, as far as it lasts through a scan that began at `scan_started`.
-pub fn lasting(
-    observations: &[Observation],
-    scan_started: Timestamp,
-) -> BTreeMap<TargetRef, Facts> {
-    let seen = observations.iter().filter_map(|it| Some((it.target, it.outcome.sighting()?)));
-    seen.map(|(target, it)| (target, Facts::lasting(it, scan_started))).collect()
 }
 
 /// Those that could still be one server with a target of another tenant among them.
@@ -131,7 +122,8 @@ impl Facts {
         }
     }
 
-    fn lasting(sighting: &Sighting, scan_started: Timestamp) -> Self {
+    /// As far as they last through a scan that began at `scan_started`.
+    pub fn lasting(sighting: &Sighting, scan_started: Timestamp) -> Self {
         let facts = Self::of(&sighting.fingerprint);
         let skew = sighting.vitals.clock_skew_millis.unwrap_or(0).saturating_mul(1000);
         let restarted =

@@ -59,6 +59,8 @@ pub(super) fn judge(index: &Index<'_>, learnable: impl Fn(TargetRef) -> bool) ->
     drift
         .baselines
         .sort_by(|one, other| (&one.tenant, &one.target).cmp(&(&other.tenant, &other.target)));
+    // Up to one for each target; a large fleet keeps them until they are stored.
+    drift.baselines.shrink_to_fit();
     drift.claims =
         drifts.into_iter().map(|(id, (texts, places))| claim(index, id, texts, &places)).collect();
     drift

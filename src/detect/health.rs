@@ -105,7 +105,7 @@ pub(super) fn claims(index: &Index<'_>) -> Vec<Claim> {
     let mut examined: Vec<u32> = index.observed.iter().map(|(it, _)| it.tenant).collect();
     examined.dedup();
     for tenant in examined {
-        let window = &index.tenant(tenant).maintenance;
+        let window = &index.tenant(tenant).particulars().maintenance;
         if window.as_ref().is_none_or(|it| it.until <= index.case.now) {
             claims.extend(unhealthy(index, tenant));
             claims.extend(degraded(index, tenant));

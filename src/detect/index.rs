@@ -103,7 +103,9 @@ impl<'a> Index<'a> {
 
     /// Whether one of the two is registered as a deliberate copy of the other.
     pub(super) fn declared_copy(&self, one: u32, other: u32) -> bool {
-        let copies = |copy: u32, of: u32| self.tenant(copy).clone_of.as_ref() == Some(self.id(of));
+        let copies = |copy: u32, of: u32| {
+            self.tenant(copy).particulars().clone_of.as_ref() == Some(self.id(of))
+        };
         copies(one, other) || copies(other, one)
     }
 }

@@ -9,7 +9,7 @@
 
 #![cfg(test)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,8 @@ use crate::model::observation::{
 use crate::model::policy::{Exception, Isolation, Pattern, Policy};
 use crate::model::relation::{Doubt, Receiver, Seat, Sender, StreamEnd, StreamLook, Witnessed};
 use crate::model::tenant::{
-    Duplicate, DuplicateField, Maintenance, Origin, Target, TargetName, TargetRef, Tenant, TenantId,
+    Duplicate, DuplicateField, Maintenance, Origin, Particulars, Target, TargetName, TargetRef,
+    Tenant, TenantId,
 };
 
 /// Everything that a case borrows.
@@ -251,13 +252,14 @@ fn tenant_row(name: &str, words: &Words<'_>) -> Tenant {
         name: None,
         subdomain: None,
         environment: words.get("env").unwrap_or("production").into(),
-        clone_of: words.get("clone_of").map(id),
-        managed_by: None,
-        region: None,
-        labels: BTreeMap::new(),
-        maintenance: words
-            .has("maintained")
-            .then(|| Maintenance { until: Timestamp::MAX, reason: "upgrade".into() }),
+        particulars: Particulars {
+            clone_of: words.get("clone_of").map(id),
+            maintenance: words
+                .has("maintained")
+                .then(|| Maintenance { until: Timestamp::MAX, reason: "upgrade".into() }),
+            ..Particulars::default()
+        }
+        .boxed(),
         origin: origin(),
         stale: false,
         targets: Vec::new(),
@@ -294,7 +296,7 @@ fn sighting(number: u32, words: &Words<'_>) -> Sighting {
     };
     let given = |name: &str| words.get(name).map(|it| it.parse().unwrap());
     Sighting {
-        fingerprint: Fingerprint {
+        fingerprint: Arc::new(Fingerprint {
             system_identifier: own("sys", 1000 + u64::from(number)),
             database_oid: small("oid", 16_384),
             database: words.get("db").unwrap_or("app").into(),
@@ -308,7 +310,7 @@ fn sighting(number: u32, words: &Words<'_>) -> Sighting {
             wal_senders: small("senders", 0),
             wal_receiver: flag("receiver"),
             stamp: words.get("stamp").map(Into::into),
-        },
+        }),
         transport: Transport {
             peer: (!words.has("socket")).then(|| {
                 let ip =

@@ -23,7 +23,7 @@ pub fn assemble(case: &Case<'_>, judged: &[Judged], findings: &[Finding]) -> Vec
     let took: BTreeMap<TargetRef, _> =
         case.observations.iter().map(|it| (it.target, it.took)).collect();
     let (breached, clouded) = standing(case, findings);
-    let mut reports: Vec<TenantReport> = Vec::new();
+    let mut reports: Vec<TenantReport> = Vec::with_capacity(case.tenants.len());
     for visits in index.observed.chunk_by(|one, other| one.0.tenant == other.0.tenant) {
         let tenant = visits[0].0.tenant;
         let Some(judged) = judged.get(tenant as usize) else { continue };
@@ -60,7 +60,8 @@ pub fn assemble(case: &Case<'_>, judged: &[Judged], findings: &[Finding]) -> Vec
             targets,
         });
     }
-    reports.sort_by(|one, other| one.id.cmp(&other.id));
+    // In place: each id is there once, and a large fleet has no room for a second list.
+    reports.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     reports
 }
 
@@ -109,7 +110,7 @@ fn report(
         health: condition.health,
         cause: condition.cause,
         detail,
-        fingerprint: outcome.sighting().map(|it| Box::new(it.fingerprint.clone())),
+        fingerprint: outcome.sighting().map(|it| Arc::clone(&it.fingerprint)),
     }
 }
 

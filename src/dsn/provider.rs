@@ -5,6 +5,8 @@
 //!
 //! Invariant: an id from a host is compared with the registry's only where the provider itself calls it the project.
 
+use std::sync::Arc;
+
 use super::{Dsn, Host, HostName};
 use crate::model::address::{Address, NamedProject, ProjectPlace, Provider, Route};
 
@@ -34,8 +36,8 @@ impl Dsn {
     /// The identity part of the string; `registry_project` is what the row says apart from it.
     pub fn address(&self, registry_project: Option<&str>) -> Address {
         let (place, name, port) = self.hosts.first().map_or_else(
-            || (Place::other(), String::new(), 0),
-            |host| (Place::of(host), host.name.to_string(), host.port),
+            || (Place::other(), "".into(), 0),
+            |host| (Place::of(host), host.name.text(), host.port),
         );
         let PoolerUser { role, id: user_id } = pooler_user(&place, &self.user);
         let mut projects = Vec::new();
@@ -61,10 +63,10 @@ impl Dsn {
             add(ProjectPlace::Registry, id);
         }
         Address {
-            host: name.into(),
+            host: name,
             port,
-            database: self.database.as_str().into(),
-            role: role.into(),
+            database: Arc::clone(&self.database),
+            role: if role == &*self.user { Arc::clone(&self.user) } else { role.into() },
             provider: place.provider,
             route: place.route,
             projects,

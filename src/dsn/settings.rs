@@ -3,7 +3,7 @@
 //! Why a closed list: a key that is skipped silently may have been the one that made the connection safe.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use super::{ChannelBinding, Dsn, DsnError, Host, HostName, SessionAttrs, TlsMode};
@@ -130,16 +130,16 @@ pub(super) fn dsn(pairs: &[(String, String)]) -> Result<Dsn, DsnError> {
         });
     }
     Ok(Dsn {
-        user: user.to_owned(),
+        user: user.into(),
         password: get("password").map(Secret::new),
-        database: get("dbname").unwrap_or(user).to_owned(),
+        database: get("dbname").unwrap_or(user).into(),
         hosts,
         tls,
         root_certificate,
         channel_binding,
         session: session(get("target_session_attrs"))?,
         connect_timeout: connect_timeout(get("connect_timeout"))?,
-        options: get("options").map(str::to_owned),
+        options: get("options").map(Into::into),
     })
 }
 
@@ -258,9 +258,9 @@ fn tls(
     mode: Option<&str>,
     root: Option<&str>,
     hosts: &[Host],
-) -> Result<(TlsMode, Option<PathBuf>), DsnError> {
+) -> Result<(TlsMode, Option<Box<Path>>), DsnError> {
     let system = root == Some("system");
-    let path = root.filter(|_| !system).map(PathBuf::from);
+    let path = root.filter(|_| !system).map(|it| Path::new(it).into());
     let mode = match mode {
         None if root.is_none() && hosts.iter().all(Host::is_local) => TlsMode::Disable,
         None | Some("verify-full") => TlsMode::VerifyFull,

@@ -3,18 +3,19 @@
 //! Why apart from the URL: the detector compares addresses across tenants and must never hold a password.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// The identity part of a connection URL.
+/// The identity part of a connection URL. Its texts are shared with the parsed URL, which a large fleet holds beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// Lower case, IDN as ASCII, no trailing dot; an IP address or a socket's directory as written. The first one
     /// where the URL names several.
-    pub host: Box<str>,
+    pub host: Arc<str>,
     pub port: u16,
     /// The database that the URL asks for.
-    pub database: Box<str>,
+    pub database: Arc<str>,
     /// The role as the server knows it: a shared pooler's `.<project>` suffix is taken off.
-    pub role: Box<str>,
+    pub role: Arc<str>,
     pub provider: Provider,
     pub route: Route,
     /// Every project that the row names, with the place that names it. More than one value is a contradiction.

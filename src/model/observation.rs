@@ -4,6 +4,7 @@
 //! our own is an error, and even that becomes `NotTried`, so that every target has exactly one observation.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::fingerprint::Fingerprint;
@@ -38,7 +39,8 @@ impl Outcome {
 /// Everything that one round trip of queries told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sighting {
-    pub fingerprint: Fingerprint,
+    /// Shared with the report.
+    pub fingerprint: Arc<Fingerprint>,
     pub transport: Transport,
     pub vitals: Vitals,
     /// Powers of the application's role that reach past its own database; `None` where they could not be read.

@@ -78,7 +78,7 @@ pub struct TargetReport {
     pub cause: Option<Cause>,
     /// One line on the cause.
     pub detail: Option<Box<str>>,
-    pub fingerprint: Option<Box<Fingerprint>>,
+    pub fingerprint: Option<Arc<Fingerprint>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -77,6 +77,31 @@ pub struct Tenant {
     /// Normalised like the id.
     pub subdomain: Option<Box<str>>,
     pub environment: Arc<str>,
+    /// `None` where the row says none of it: see `particulars()`.
+    pub particulars: Option<Box<Particulars>>,
+    pub origin: Origin,
+    /// Kept from an earlier read because its source failed or shrank.
+    pub stale: bool,
+    /// Never empty; the first is `database_url`.
+    pub targets: Vec<Target>,
+}
+
+impl Tenant {
+    pub fn particulars(&self) -> &Particulars {
+        const NONE: &Particulars = &Particulars {
+            clone_of: None,
+            managed_by: None,
+            region: None,
+            labels: BTreeMap::new(),
+            maintenance: None,
+        };
+        self.particulars.as_deref().unwrap_or(NONE)
+    }
+}
+
+/// What most rows do not say. Apart from the tenant, because a large fleet stands in memory for the whole scan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Particulars {
     /// The tenant of which this one is a deliberate copy: shared lineage and its stamp are then expected.
     pub clone_of: Option<TenantId>,
     /// Who else manages it; such a tenant is never adopted, deleted, rotated or moved by us.
@@ -84,11 +109,13 @@ pub struct Tenant {
     pub region: Option<Box<str>>,
     pub labels: BTreeMap<Box<str>, Box<str>>,
     pub maintenance: Option<Maintenance>,
-    pub origin: Origin,
-    /// Kept from an earlier read because its source failed or shrank.
-    pub stale: bool,
-    /// Never empty; the first is `database_url`.
-    pub targets: Vec<Target>,
+}
+
+impl Particulars {
+    /// Nothing is kept of a row that says nothing.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
 }
 
 /// A window in which trouble with a tenant's health is expected.

@@ -22,7 +22,8 @@ use crate::store::memory::RefusedSecret;
 
 use super::{Ask, Monitor, Recognise, Stage};
 
-/// Of each target, those of each of its hosts.
+/// Of each host of a target with several; one with a single host is gone back to where its visit met it. A large fleet
+/// would otherwise keep every address twice.
 type Addresses = HashMap<TargetRef, Vec<Vec<SocketAddr>>>;
 
 pub(super) struct Visits<'a> {
@@ -53,11 +54,11 @@ impl<'a> Visits<'a> {
     pub(super) fn new(
         monitor: &'a Monitor,
         snapshot: &'a Arc<Snapshot>,
-        refused: &[RefusedSecret],
+        refused: Vec<RefusedSecret>,
         now: Timestamp,
     ) -> Self {
-        let refused =
-            refused.iter().map(|it| ((it.tenant.clone(), it.target.clone()), it.clone())).collect();
+        let refused = refused.into_iter();
+        let refused = refused.map(|it| ((it.tenant.clone(), it.target.clone()), it)).collect();
         let shared = Shared {
             prober: Arc::clone(&monitor.prober),
             snapshot: Arc::clone(snapshot),
@@ -90,7 +91,7 @@ impl<'a> Visits<'a> {
         .await
     }
 
-    /// Where each target was found.
+    /// Where the targets with several hosts were looked for.
     pub(super) fn addresses(&self) -> Addresses {
         std::mem::take(&mut self.shared.found().addresses)
     }
@@ -140,7 +141,9 @@ impl Shared {
             Some(_) if observation.outcome.sighting().is_some() => found.accepted.push(turn.target),
             _ => (),
         }
-        found.addresses.insert(turn.target, turn.addresses);
+        if 1 < turn.addresses.len() {
+            found.addresses.insert(turn.target, turn.addresses);
+        }
         observation
     }
 
@@ -197,7 +200,7 @@ fn left_alone(target: TargetRef, refusal: &RefusedSecret, retry: Duration) -> Ob
 /// A digest of user and password for each target whose application has both, under a key that nobody keeps.
 pub(super) fn credentials(snapshot: &Snapshot) -> Vec<(TargetRef, Digest256)> {
     let key: [u8; 32] = rand::random();
-    let mut digests = Vec::new();
+    let mut digests = Vec::with_capacity(snapshot.tenants.len());
     for (tenant, access) in (0_u32..).zip(&snapshot.access) {
         for (target, access) in (0_u32..).zip(access) {
             // An unreadable secret is told by the visit.

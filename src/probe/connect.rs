@@ -91,7 +91,7 @@ impl Visitor<'_> {
         let mut config = tokio_postgres::Config::new();
         config
             .user(self.user)
-            .dbname(&self.dsn.database)
+            .dbname(&*self.dsn.database)
             .application_name(APPLICATION_NAME)
             // The stream is finished: the library is not to ask for TLS again.
             .ssl_mode(SslMode::Require)
@@ -105,7 +105,7 @@ impl Visitor<'_> {
             config.password(password.expose());
         }
         if let Some(options) = &self.dsn.options {
-            config.options(options);
+            config.options(&**options);
         }
         let guard = Guard::new(
             wire,

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::detect::candidates::{self, Facts};
-use crate::model::observation::{Failure, Observation};
+use crate::detect::candidates::Facts;
+use crate::model::observation::{Failure, Observation, Sighting};
 use crate::model::tenant::TargetRef;
 use crate::patience::Patience;
 use crate::registry::Snapshot;
@@ -33,48 +33,40 @@ pub struct Revisit<'a> {
     prober: &'a Prober,
     snapshot: &'a Snapshot,
     addresses: &'a HashMap<TargetRef, Vec<Vec<SocketAddr>>>,
-    places: HashMap<TargetRef, ServerKey>,
-    started: HashMap<TargetRef, i64>,
-    facts: BTreeMap<TargetRef, Facts>,
+    observations: &'a [Observation],
+    scan_started: Timestamp,
     typical: Duration,
     since: Instant,
 }
 
 impl<'a> Revisit<'a> {
+    /// `addresses` names those of every host where a target has several: which of them the visit met is not known.
+    /// `observations` are sorted by target.
     pub fn new(
         prober: &'a Prober,
         snapshot: &'a Snapshot,
         addresses: &'a HashMap<TargetRef, Vec<Vec<SocketAddr>>>,
-        observations: &[Observation],
+        observations: &'a [Observation],
         scan_started: Timestamp,
     ) -> Self {
-        let facts = candidates::lasting(observations, scan_started);
-        let mut took: Vec<Duration> = Vec::new();
-        let mut places = HashMap::new();
-        let mut started = HashMap::new();
-        for observation in observations {
-            let Some(sighting) = observation.outcome.sighting() else { continue };
-            took.push(observation.took);
-            let print = &sighting.fingerprint;
-            started.extend(print.started_at.map(|it| (observation.target, it)));
-            if let (Some(system_identifier), Some(started_at)) =
-                (print.system_identifier, print.started_at)
-            {
-                places.insert(
-                    observation.target,
-                    ServerKey::Identity { system_identifier, started_at },
-                );
-            }
-        }
+        let seen = observations.iter().filter(|it| it.outcome.sighting().is_some());
+        let mut took: Vec<Duration> = seen.map(|it| it.took).collect();
         let middle = took.len() / 2;
         let typical =
             if took.is_empty() { Duration::ZERO } else { *took.select_nth_unstable(middle).1 };
-        Self { prober, snapshot, addresses, places, started, facts, typical, since: Instant::now() }
+        let since = Instant::now();
+        Self { prober, snapshot, addresses, observations, scan_started, typical, since }
     }
 
     pub async fn open(&self, target: TargetRef) -> Result<Session, Failure> {
         let (tenant, way, access) = self.snapshot.target(target);
-        let addresses = self.addresses.get(&target).map_or(&[][..], Vec::as_slice);
+        let met: Vec<Vec<SocketAddr>>;
+        let addresses = if let Some(several) = self.addresses.get(&target) {
+            several
+        } else {
+            met = vec![self.peer(target).into_iter().collect()];
+            &met
+        };
         self.prober
             .open(&tenant.id, &way.address, access, addresses, &Arc::new(Patience::new()))
             .await
@@ -87,7 +79,7 @@ impl<'a> Revisit<'a> {
 
     /// When the server that the first visit met was started, in microseconds since 1970.
     pub fn started_at(&self, target: TargetRef) -> Option<i64> {
-        self.started.get(&target).copied()
+        self.sighting(target)?.fingerprint.started_at
     }
 
     /// What the first visits saw of these.
@@ -95,7 +87,10 @@ impl<'a> Revisit<'a> {
         &self,
         targets: impl Iterator<Item = TargetRef>,
     ) -> impl Iterator<Item = (TargetRef, Facts)> {
-        targets.map(|it| (it, self.facts.get(&it).copied().unwrap_or_default()))
+        targets.map(|it| {
+            let facts = self.sighting(it).map(|it| Facts::lasting(it, self.scan_started));
+            (it, facts.unwrap_or_default())
+        })
     }
 
     /// For one visit.
@@ -109,13 +104,25 @@ impl<'a> Revisit<'a> {
     }
 
     pub fn place(&self, target: TargetRef) -> ServerKey {
-        if let Some(known) = self.places.get(&target) {
-            return known.clone();
+        let print = self.sighting(target).map(|it| &it.fingerprint);
+        let identity = print.and_then(|it| it.system_identifier.zip(it.started_at));
+        if let Some((system_identifier, started_at)) = identity {
+            return ServerKey::Identity { system_identifier, started_at };
         }
-        let address =
-            self.addresses.get(&target).and_then(|it| it.iter().flatten().next()).copied();
+        let first = self.addresses.get(&target).and_then(|it| it.iter().flatten().next());
+        let address = first.copied().or_else(|| self.peer(target));
         let (_, way, _) = self.snapshot.target(target);
         ServerKey::Address(address, way.address.project_id().map(Into::into))
+    }
+
+    /// The address that the first visit met; none behind a socket.
+    fn peer(&self, target: TargetRef) -> Option<SocketAddr> {
+        self.sighting(target)?.transport.peer
+    }
+
+    fn sighting(&self, target: TargetRef) -> Option<&'a Sighting> {
+        let found = self.observations.binary_search_by_key(&target, |it| it.target).ok()?;
+        self.observations[found].outcome.sighting()
     }
 
     pub fn places(

@@ -152,8 +152,8 @@ fn failed(error: tokio_postgres::Error) -> QueryError {
 fn config(dsn: &Dsn) -> Result<Config, QueryError> {
     let mut config = Config::new();
     config
-        .user(&dsn.user)
-        .dbname(&dsn.database)
+        .user(&*dsn.user)
+        .dbname(&*dsn.database)
         .application_name("watertight")
         .connect_timeout(dsn.connect_timeout.unwrap_or(CONNECT).min(CONNECT))
         .load_balance_hosts(LoadBalanceHosts::Disable)
@@ -175,7 +175,7 @@ fn config(dsn: &Dsn) -> Result<Config, QueryError> {
         config.password(password.expose());
     }
     if let Some(options) = &dsn.options {
-        config.options(options);
+        config.options(&**options);
     }
     let addresses = dsn.hosts.iter().all(|it| it.address.is_some());
     for host in &dsn.hosts {

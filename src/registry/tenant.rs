@@ -13,7 +13,9 @@ use super::row::{Fault, RawRow};
 use super::{Access, Login, LoginPassword, ProbeLogin};
 use crate::dsn::Dsn;
 use crate::model::address::Address;
-use crate::model::tenant::{Maintenance, Origin, Target, TargetName, Tenant, TenantId, normalise};
+use crate::model::tenant::{
+    Maintenance, Origin, Particulars, Target, TargetName, Tenant, TenantId, normalise,
+};
 use crate::secret::{Secret, SecretRef};
 
 /// Of a tenant that says none.
@@ -67,11 +69,7 @@ pub fn build(row: &RawRow, origin: &Origin, trust: Trust, login: Option<&ProbeLo
         subdomain: subdomain(row, &mut faults),
         environment: text("environment", row.environment.as_deref(), &mut faults)
             .map_or_else(|| Arc::from(ENVIRONMENT), Arc::from),
-        clone_of: clone_of(row, &mut faults),
-        managed_by: text("managed_by", row.managed_by.as_deref(), &mut faults),
-        region: text("region", row.region.as_deref(), &mut faults),
-        labels: row.labels.clone(),
-        maintenance: maintenance(row, &mut faults),
+        particulars: particulars(row, &mut faults).boxed(),
         origin: origin.clone(),
         stale: false,
         targets: Vec::new(),
@@ -196,15 +194,15 @@ impl Ways<'_> {
 
     fn login(&self, dsn: &Dsn) -> Login {
         if let Some(monitor) = &self.row.monitor {
-            let password = LoginPassword::Own(self.secret(&monitor.password));
+            let password = LoginPassword::Own(Box::new(self.secret(&monitor.password)));
             return Login { user: as_pooler_wants(&monitor.user, dsn), password };
         }
         match self.login {
             Some(login) => Login {
                 user: as_pooler_wants(&login.user, dsn),
-                password: LoginPassword::Derived(login.secret.clone()),
+                password: LoginPassword::Derived(Arc::clone(&login.secret)),
             },
-            None => Login { user: dsn.user.as_str().into(), password: LoginPassword::Application },
+            None => Login { user: Arc::clone(&dsn.user), password: LoginPassword::Application },
         }
     }
 
@@ -217,7 +215,7 @@ impl Ways<'_> {
 }
 
 /// A shared pooler finds the project by the user's suffix, so our own role needs the one that the application's has.
-fn as_pooler_wants(user: &str, dsn: &Dsn) -> Box<str> {
+fn as_pooler_wants(user: &str, dsn: &Dsn) -> Arc<str> {
     let role = dsn.address(None).role;
     let suffix = dsn.user.strip_prefix(&*role).unwrap_or_default();
     if suffix.is_empty() || user.ends_with(suffix) {
@@ -277,6 +275,16 @@ fn subdomain(row: &RawRow, faults: &mut Vec<Fault>) -> Option<Box<str>> {
         faults.push(Fault::new("subdomain", "it is no DNS name", "write letters, digits and `-`"));
     }
     name.map(Into::into)
+}
+
+fn particulars(row: &RawRow, faults: &mut Vec<Fault>) -> Particulars {
+    Particulars {
+        clone_of: clone_of(row, faults),
+        managed_by: text("managed_by", row.managed_by.as_deref(), faults),
+        region: text("region", row.region.as_deref(), faults),
+        labels: row.labels.clone(),
+        maintenance: maintenance(row, faults),
+    }
 }
 
 fn clone_of(row: &RawRow, faults: &mut Vec<Fault>) -> Option<TenantId> {

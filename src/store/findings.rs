@@ -72,9 +72,9 @@ impl Store {
 }
 
 /// `begun` is the start of the scan that says so: what a person has said since then is news to it.
-pub(super) fn put(
+pub(super) fn put<'a>(
     transaction: &Transaction<'_>,
-    findings: &[Finding],
+    findings: impl Iterator<Item = &'a Finding>,
     begun: Timestamp,
     now: Timestamp,
 ) -> Result<(), Fault> {

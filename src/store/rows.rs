@@ -51,6 +51,16 @@ pub enum RowError {
     Range { what: &'static str },
     #[error("{what}: {found} parts are there and {expected} were written")]
     Parts { what: &'static str, found: i64, expected: i64 },
+    #[error("{what}: {found} bytes are there and {expected} were written")]
+    Bytes { what: &'static str, found: i64, expected: i64 },
+    #[error("{what} is not UTF-8")]
+    NotText { what: &'static str },
+    #[error("{what} cannot be written")]
+    Unwritten {
+        what: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 pub(super) fn sealed_bytes<T: Serialize>(what: &'static str, row: &T) -> Result<Vec<u8>, RowError> {

@@ -7,14 +7,15 @@
 //! - a scan is stored whole or not at all, and storing it again changes nothing;
 //! - the latest report on the whole fleet is always there, however many partial scans follow it.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::rows::{self, RowError, TenantState};
-use super::{Store, findings, memory};
+use super::rows::{self, TenantState};
+use super::{Store, findings, memory, reports};
 use crate::model::change::{Baseline, Identity};
 use crate::model::finding::{Finding, Health, Verdict};
 use crate::model::fingerprint::{Digest256, Fingerprint};
@@ -38,15 +39,17 @@ const HISTORY_AT_MOST: i64 = 1_000;
 const OUTCOMES_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What one scan leaves behind.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct FinishedScan<'a> {
     /// Its tenants are those that were asked for; who answered and who they are is read from it.
     pub report: &'a Report,
-    /// As it is published.
-    pub report_json: &'a str,
+    /// Writes it as it is published. A function, because the text of a large fleet would be its largest value.
+    pub write_json: &'a dyn Fn(&mut dyn Write) -> io::Result<()>,
     /// Every finding that this scan touched, those that it resolved included. Findings that are not named stay as
     /// they are.
     pub findings: &'a [Finding],
+    /// More of them, of tenants that are not in the report.
+    pub unreported: &'a [Finding],
     /// First sightings and accepted changes.
     pub baselines: &'a [Baseline],
 }
@@ -79,19 +82,15 @@ impl Store {
     pub fn finish_scan(&self, scan: &FinishedScan<'_>) -> Result<(), StoreError> {
         self.write("record a scan", |transaction| {
             let Some(number) = put_record(transaction, scan.report)? else { return Ok(()) };
-            let json = scan.report_json;
-            let bytes =
-                i64::try_from(json.len()).map_err(|_| RowError::Range { what: "a report" })?;
-            transaction
-                .prepare_cached("INSERT INTO reports (number, bytes, json) VALUES (?1, ?2, ?3)")?
-                .execute(params![number, bytes, json])?;
+            reports::put(transaction, number, scan.write_json)?;
             for tenant in &scan.report.tenants {
                 put_outcome(transaction, scan.report, tenant)?;
                 put_sightings(transaction, scan.report, tenant)?;
             }
             memory::put_baselines(transaction, scan.baselines)?;
             let (started_at, finished_at) = (scan.report.started_at, scan.report.finished_at);
-            findings::put(transaction, scan.findings, started_at, finished_at)?;
+            let all = scan.findings.iter().chain(scan.unreported);
+            findings::put(transaction, all, started_at, finished_at)?;
             prune(transaction, finished_at)
         })
     }
@@ -124,10 +123,11 @@ impl Store {
     pub fn latest_report_json(&self) -> Result<Option<String>, StoreError> {
         self.read("read the latest report", |transaction| {
             let mut latest = transaction.prepare_cached(
-                "SELECT json FROM reports JOIN scans USING (number)
+                "SELECT number, bytes FROM reports JOIN scans USING (number)
                  WHERE NOT partial ORDER BY number DESC LIMIT 1",
             )?;
-            Ok(latest.query_row([], |row| row.get(0)).optional()?)
+            let found = latest.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            found.map(|(number, bytes)| reports::text(transaction, number, bytes)).transpose()
         })
     }
 
@@ -135,9 +135,10 @@ impl Store {
     pub fn scan_report_json(&self, id: &str) -> Result<Option<String>, StoreError> {
         self.read("read a report", |transaction| {
             let mut select = transaction.prepare_cached(
-                "SELECT json FROM reports JOIN scans USING (number) WHERE id = ?1",
+                "SELECT number, bytes FROM reports JOIN scans USING (number) WHERE id = ?1",
             )?;
-            Ok(select.query_row([id], |row| row.get(0)).optional()?)
+            let found = select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            found.map(|(number, bytes)| reports::text(transaction, number, bytes)).transpose()
         })
     }
 
@@ -323,7 +324,7 @@ mod tests {
                     params![number, kind == "partial"],
                 )?;
                 let row = params![number, bytes.parse::<i64>().unwrap()];
-                transaction.execute("INSERT INTO reports VALUES (?1, ?2, '')", row)?;
+                transaction.execute("INSERT INTO reports VALUES (?1, ?2)", row)?;
             }
             prune_reports(transaction, at_most, bytes_at_most)?;
             let mut left = transaction.prepare("SELECT number FROM reports ORDER BY number")?;

@@ -9,7 +9,7 @@
 #[expect(dead_code, reason = "the other benchmarks use the rest")]
 mod measure;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -125,11 +125,7 @@ fn tenant(number: u32) -> Tenant {
         name: None,
         subdomain: None,
         environment: "production".into(),
-        clone_of: None,
-        managed_by: None,
-        region: None,
-        labels: BTreeMap::new(),
-        maintenance: None,
+        particulars: None,
         origin: Origin { source: "fleet".into(), line: Some(number) },
         stale: false,
         targets: vec![Target { name: TargetName::DatabaseUrl, address: Arc::new(address) }],
@@ -140,7 +136,7 @@ fn tenant(number: u32) -> Tenant {
 fn observation(tenant: u32) -> Observation {
     let server = if tenant % PAIR_IN == PAIR_IN - 1 { tenant - 1 } else { tenant };
     let ip = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + server));
-    let fingerprint = Fingerprint {
+    let fingerprint = Arc::new(Fingerprint {
         system_identifier: Some(7_000_000_000_000_000_000 + u64::from(server)),
         database_oid: Some(16_385),
         database: "app".into(),
@@ -154,7 +150,7 @@ fn observation(tenant: u32) -> Observation {
         wal_senders: Some(0),
         wal_receiver: Some(false),
         stamp: None,
-    };
+    });
     let peer = Some(SocketAddr::new(ip, 5432));
     let transport = Transport { peer, encryption: Encryption::Verified, direct: true };
     let sighting =

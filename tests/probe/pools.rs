@@ -35,12 +35,12 @@ fn pooler() -> &'static Server {
 }
 
 fn through(database: &str) -> Dsn {
-    Dsn { database: database.to_owned(), ..dsn(pooler().port) }
+    Dsn { database: database.into(), ..dsn(pooler().port) }
 }
 
 #[tokio::test]
 async fn every_mode_shows_the_server_behind_it() {
-    let direct = sight(&Dsn { database: "pooled".to_owned(), ..dsn(shared().port) }).await;
+    let direct = sight(&Dsn { database: "pooled".into(), ..dsn(shared().port) }).await;
     for mode in MODES {
         let sighting = sight(&through(mode)).await;
         assert_eq!(
@@ -86,11 +86,11 @@ async fn withheld_facts_cost_a_second_question_in_every_mode() {
 async fn what_a_pooler_refuses_has_its_cause() {
     check(&through("nobody"), TIMEOUT, Cause::DatabaseMissing).await;
     check(&through("missing"), TIMEOUT, Cause::DatabaseMissing).await;
-    let stranger = Dsn { user: "stranger".to_owned(), ..through("transaction") };
+    let stranger = Dsn { user: "stranger".into(), ..through("transaction") };
     check(&stranger, TIMEOUT, Cause::AuthFailed).await;
     // A pool that never reached its server lets everybody wait, even for the login.
     check(&through("dead"), Duration::from_secs(1), Cause::Timeout).await;
-    let optional = Dsn { options: Some("-c geqo=off".to_owned()), ..through("transaction") };
+    let optional = Dsn { options: Some("-c geqo=off".into()), ..through("transaction") };
     check(&optional, TIMEOUT, Cause::QueryFailed).await;
 }
 
@@ -98,7 +98,7 @@ async fn what_a_pooler_refuses_has_its_cause() {
 async fn sent(database: &str) -> Vec<u8> {
     let server = ("127.0.0.1", shared().port);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let dsn = Dsn { database: database.to_owned(), ..dsn(listener.local_addr().unwrap().port()) };
+    let dsn = Dsn { database: database.into(), ..dsn(listener.local_addr().unwrap().port()) };
     let relay = async {
         let (client, _) = listener.accept().await.unwrap();
         let server = TcpStream::connect(server).await.unwrap();

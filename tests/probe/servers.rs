@@ -40,7 +40,7 @@ pub(crate) fn shared() -> &'static Server {
 }
 
 fn at(database: &str, user: &str) -> Dsn {
-    Dsn { database: database.to_owned(), user: user.to_owned(), ..dsn(shared().port) }
+    Dsn { database: database.into(), user: user.into(), ..dsn(shared().port) }
 }
 
 #[tokio::test]

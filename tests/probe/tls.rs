@@ -17,8 +17,8 @@ fn secure(port: u16, tls: TlsMode, name: &str, root: Option<&Path>) -> Dsn {
     Dsn {
         hosts: vec![host],
         tls,
-        root_certificate: root.map(Path::to_path_buf),
-        user: "secure".to_owned(),
+        root_certificate: root.map(Into::into),
+        user: "secure".into(),
         ..dsn(port)
     }
 }

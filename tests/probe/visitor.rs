@@ -28,9 +28,9 @@ pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) fn dsn(port: u16) -> Dsn {
     Dsn {
         hosts: vec![host(port)],
-        user: "app".to_owned(),
+        user: "app".into(),
         password: Some(Secret::new(PASSWORD)),
-        database: "app".to_owned(),
+        database: "app".into(),
         tls: TlsMode::Disable,
         root_certificate: None,
         channel_binding: ChannelBinding::Prefer,
@@ -56,8 +56,8 @@ fn address(dsn: &Dsn) -> Address {
     Address {
         host: "127.0.0.1".into(),
         port: dsn.hosts[0].port,
-        database: dsn.database.as_str().into(),
-        role: dsn.user.as_str().into(),
+        database: dsn.database.clone(),
+        role: dsn.user.clone(),
         provider: Provider::Other,
         route: Route::Direct,
         projects: Vec::new(),
@@ -65,7 +65,7 @@ fn address(dsn: &Dsn) -> Address {
 }
 
 pub(crate) fn access(dsn: &Dsn) -> Access {
-    let login = Login { user: dsn.user.as_str().into(), password: LoginPassword::Application };
+    let login = Login { user: dsn.user.clone(), password: LoginPassword::Application };
     Access { dsn: dsn.clone(), password: None, login, unusable: None }
 }
 
@@ -138,8 +138,8 @@ pub(crate) fn check(
 pub(crate) async fn administrator(directory: &Path, port: u16, database: &str) -> Session {
     let dsn = Dsn {
         hosts: vec![socket(directory, port)],
-        user: "boss".to_owned(),
-        database: database.to_owned(),
+        user: "boss".into(),
+        database: database.into(),
         ..dsn(port)
     };
     open(&prober(TIMEOUT), &dsn).await.unwrap()

@@ -86,7 +86,7 @@ fn target(name: &str, target: TargetName, health: Health) -> TargetReport {
         health,
         cause: None,
         detail: None,
-        fingerprint: Some(Box::new(fingerprint)),
+        fingerprint: Some(Arc::new(fingerprint)),
     }
 }
 
@@ -212,11 +212,7 @@ fn registry(report: &Report) -> Vec<Tenant> {
             name: Some(HOSTILE.into()),
             subdomain: None,
             environment: "production".into(),
-            clone_of: None,
-            managed_by: None,
-            region: None,
-            labels: BTreeMap::new(),
-            maintenance: None,
+            particulars: None,
             origin: Origin { source: source.into(), line: (source != "store").then_some(line) },
             stale: false,
             targets: it

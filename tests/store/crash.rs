@@ -71,8 +71,9 @@ fn write(store: &Store, number: u32) {
     store
         .finish_scan(&FinishedScan {
             report: &report,
-            report_json: &report_json,
+            write_json: &|out| out.write_all(report_json.as_bytes()),
             findings: &findings,
+            unreported: &[],
             baselines: &baselines,
         })
         .unwrap();

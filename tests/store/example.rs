@@ -1,5 +1,6 @@
 //! Small values for the store's tests; each differs from the next by one number.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +95,7 @@ pub(crate) fn tenant(name: &str, fingerprint: Option<Fingerprint>) -> TenantRepo
             health,
             cause: None,
             detail: None,
-            fingerprint: fingerprint.map(Box::new),
+            fingerprint: fingerprint.map(Arc::new),
         }],
     }
 }
@@ -143,6 +144,8 @@ pub(crate) fn finding(tenants: &[&str], state: State, looks: u32, second: i64) -
 #[track_caller]
 pub(crate) fn finish(store: &Store, report: &Report, findings: &[Finding]) {
     let json = format!(r#"{{"id":"{}"}}"#, report.id);
-    let scan = FinishedScan { report, report_json: &json, findings, baselines: &[] };
+    let write_json: &dyn Fn(&mut dyn Write) -> io::Result<()> =
+        &|out| out.write_all(json.as_bytes());
+    let scan = FinishedScan { report, write_json, findings, unreported: &[], baselines: &[] };
     store.finish_scan(&scan).unwrap();
 }

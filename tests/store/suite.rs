@@ -97,8 +97,9 @@ pub(crate) fn a_finished_scan_is_there_whole(store: &Store) {
     let json = r#"{"å":1}"#;
     let scan = FinishedScan {
         report: &report,
-        report_json: json,
+        write_json: &|out| out.write_all(json.as_bytes()),
         findings: &findings,
+        unreported: &[],
         baselines: &baselines,
     };
     store.finish_scan(&scan).unwrap();

@@ -127,7 +127,7 @@ fn target(view: TargetView<'_>) -> Result<TargetReport, ParseError> {
         health: word("targets[].health", &view.health, Health::parse)?,
         cause: cause("targets[].cause", view.cause.as_deref())?,
         detail: view.detail.map(Into::into),
-        fingerprint: view.fingerprint.map(fingerprint).transpose()?.map(Box::new),
+        fingerprint: view.fingerprint.map(fingerprint).transpose()?.map(Arc::new),
     })
 }
 

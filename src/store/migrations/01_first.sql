@@ -107,6 +107,13 @@ CREATE TABLE scans (
 
 CREATE TABLE reports (
     number INTEGER PRIMARY KEY REFERENCES scans (number) ON DELETE CASCADE,
-    bytes INTEGER NOT NULL,
-    json TEXT NOT NULL
+    bytes INTEGER NOT NULL
+) STRICT;
+
+-- A report's text in pieces, so that a large one is never one value in memory.
+CREATE TABLE report_parts (
+    number INTEGER NOT NULL REFERENCES reports (number) ON DELETE CASCADE,
+    part INTEGER NOT NULL,
+    json BLOB NOT NULL,
+    PRIMARY KEY (number, part)
 ) STRICT;
