@@ -223,11 +223,18 @@ fn other_tls(tree: &str) -> BTreeSet<&str> {
     tree.lines().filter_map(|it| it.split(' ').next()).filter(|it| OTHER_TLS.contains(it)).collect()
 }
 
-/// Dependencies of the manifest that no source names.
+/// Dependencies of the manifest that no source names: those of the program in `src`, those of the tests anywhere.
 fn unused_dependencies(manifest: &str, sources: &[Source]) -> Vec<String> {
     let manifest: toml::Table = manifest.parse().expect("our own manifest is TOML");
-    let dependencies = manifest.get("dependencies").and_then(toml::Value::as_table);
-    let all: String = sources.iter().filter(|it| it.area() == "src").map(code).collect();
+    let program: String = sources.iter().filter(|it| it.area() == "src").map(code).collect();
+    let all: String = sources.iter().map(|it| it.text.as_str()).collect();
+    let mut unused = unnamed(&manifest, "dependencies", &program);
+    unused.extend(unnamed(&manifest, "dev-dependencies", &all));
+    unused
+}
+
+fn unnamed(manifest: &toml::Table, section: &str, all: &str) -> Vec<String> {
+    let dependencies = manifest.get(section).and_then(toml::Value::as_table);
     dependencies
         .into_iter()
         .flat_map(toml::Table::keys)
@@ -334,13 +341,13 @@ fn a_planted_violation_fails_its_rule() {
     assert_eq!(found.len(), RULES.len(), "each rule has a planted violation");
     assert_eq!(other_tls("watertight v0.1.0\nring v0.17.14\nrustls v0.23.1"), ["ring"].into());
     let unused = unused_dependencies(
-        "[dependencies]\nserde-sarif = '1'\ntokio = '1'",
+        "[dependencies]\nserde-sarif = '1'\ntokio = '1'\n[dev-dependencies]\nregex = '1'",
         &[Source {
             path: "src/a.rs".to_owned(),
             text: "//! serde_sarif::\nuse tokio::time;".to_owned(),
         }],
     );
-    assert_eq!(unused, ["serde-sarif"]);
+    assert_eq!(unused, ["serde-sarif", "regex"]);
 }
 
 #[test]

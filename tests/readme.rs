@@ -10,7 +10,11 @@ use clap::CommandFactory;
 use watertight::cli::Cli;
 use watertight::config::Config;
 use watertight::config::keys::{Key, Need, ROOT, Shape};
+use watertight::detect::lifecycle::judged;
+use watertight::model::finding::Kind;
+use watertight::model::observation::Cause;
 use watertight::registry::row;
+use watertight::report::explain::{meaning, usual_severity};
 use watertight::report::judge::Exit;
 
 const README: &str = include_str!("../README.md");
@@ -88,6 +92,20 @@ fn the_exit_codes_are_those_of_the_program() {
     let mut expected = [judged.as_slice(), &[2, 70]].concat();
     expected.sort_unstable();
     assert_eq!(told, expected);
+}
+
+#[test]
+fn the_findings_and_causes_are_those_of_the_program() {
+    let mut expected: Vec<_> = Kind::ALL.iter().copied().filter(|it| judged(*it)).collect();
+    expected.sort_by_key(|it| std::cmp::Reverse(usual_severity(*it)));
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|it| [format!("`{it}`"), usual_severity(*it).to_string(), meaning(*it).to_owned()])
+        .collect();
+    assert_eq!(table("\n## Findings\n"), expected);
+    let causes = README.split_once("names one cause:").expect("the sentence is there").1;
+    let causes = code(causes.split("\n#").next().unwrap_or_default());
+    assert_eq!(causes, Cause::ALL.map(Cause::label));
 }
 
 /// Each key as it is written in the table, with whether it must be there.

@@ -100,8 +100,8 @@ impl Examined {
     }
 }
 
-/// The kinds that `detect` claims.
-const fn judged(kind: Kind) -> bool {
+/// The kinds that `detect` claims. The others are found elsewhere, or not yet.
+pub const fn judged(kind: Kind) -> bool {
     matches!(
         kind,
         Kind::SharedDatabase
