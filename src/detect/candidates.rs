@@ -9,7 +9,7 @@
 //! - a server that was started after our scan began may have been seen before and after, so only its identifier counts;
 //! - linear in the targets but for sorting, whatever is withheld.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 

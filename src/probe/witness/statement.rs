@@ -102,7 +102,9 @@ mod tests {
         let target = TargetRef { tenant: 0, target: 0 };
         let (before, after) = (Duration::ZERO, Duration::ZERO);
         let others = [7_654_321_012_345_678_901, -1_234_567_890_123_456_789];
-        let sql = Question { target, own: 5_555_555_555_555_555_555, before, after }.sql(&others);
+        let sql =
+            Question { target, own: 5_555_555_555_555_555_555, before, after, asks_start: true }
+                .sql(&others);
         for other in others {
             let halves = [(other >> 32).to_string(), (other & 0xffff_ffff).to_string()];
             for told in halves.iter().chain([&other.to_string(), &format!("{other:x}")]) {
