@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use watertight::dsn::{ChannelBinding, Dsn, Host, HostName, SessionAttrs, TlsMode};
-use watertight::model::address::{Address, Provider, Route};
+use watertight::model::address::Address;
 use watertight::model::observation::{Cause, Observation, Outcome};
 use watertight::model::tenant::{Origin, Target, TargetName, TargetRef, Tenant, TenantId};
 use watertight::probe::statement;
@@ -233,26 +233,22 @@ fn count(counted: &mut Counted, observation: &Observation, now: Duration) {
     }
 }
 
+/// With texts shared as the registry shares them.
 fn snapshot(run: &Run) -> Snapshot {
-    let numbers = 0..run.targets;
-    Snapshot {
-        tenants: numbers.clone().map(|it| tenant(it, run)).collect(),
-        access: numbers.map(|it| vec![access(it, run)]).collect(),
-        ..Snapshot::default()
+    let (environment, source): (Arc<str>, Arc<str>) = ("production".into(), "fleet".into());
+    let mut snapshot = Snapshot::default();
+    for number in 0..run.targets {
+        let access = access(number, run);
+        let mut tenant = tenant(number, access.dsn.address(None));
+        tenant.environment = Arc::clone(&environment);
+        tenant.origin.source = Arc::clone(&source);
+        snapshot.tenants.push(tenant);
+        snapshot.access.push(vec![access]);
     }
+    snapshot
 }
 
-fn tenant(number: u32, run: &Run) -> Tenant {
-    let at = run.address(number);
-    let address = Address {
-        host: at.ip().to_string().into(),
-        port: at.port(),
-        database: run.database(number).into(),
-        role: USER.into(),
-        provider: Provider::Other,
-        route: Route::Direct,
-        projects: Vec::new(),
-    };
+fn tenant(number: u32, address: Address) -> Tenant {
     Tenant {
         id: TenantId::parse(&format!("tenant-{number}")).expect("a short name"),
         name: Some(format!("Tenant {number}").into()),
@@ -280,6 +276,6 @@ fn access(number: u32, run: &Run) -> Access {
         connect_timeout: None,
         options: None,
     };
-    let login = Login { user: USER.into(), password: LoginPassword::Application };
+    let login = Login { user: Arc::clone(&dsn.user), password: LoginPassword::Application };
     Access { dsn, password: None, login, unusable: None }
 }
