@@ -35,6 +35,7 @@ pub struct Patience {
     waiting_since: AtomicU64,
     /// The server has sent something.
     heard: AtomicBool,
+    sees_off: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +55,7 @@ impl Patience {
             allowed: AtomicU64::new(0),
             waiting_since: AtomicU64::new(NONE),
             heard: AtomicBool::new(false),
+            sees_off: AtomicBool::new(false),
         }
     }
 
@@ -64,6 +66,17 @@ impl Patience {
 
     pub fn heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Leaving ends when the server has hung up, one round trip later. A server process still counts against its
+    /// server's limit for a moment after its client has left, and on a busy machine the moment is long: where the next
+    /// visit goes to the same server, it would come while this one's process still stands.
+    pub fn see_off(&self) {
+        self.sees_off.store(true, Ordering::Relaxed);
+    }
+
+    pub fn sees_off(&self) -> bool {
+        self.sees_off.load(Ordering::Relaxed)
     }
 
     /// Forgives `waited`: it was our own doing.

@@ -276,6 +276,9 @@ where
                 continue;
             }
             let patience = Arc::new(Patience::new());
+            if self.queue.is_shared(job) {
+                patience.see_off();
+            }
             let turn = Turn { target, addresses, patience: Arc::clone(&patience) };
             self.visits.start((job, target), patience, self.limits.timeout, visit(turn));
         }

@@ -67,9 +67,9 @@ impl<'a> Revisit<'a> {
             met = vec![self.peer(target).into_iter().collect()];
             &met
         };
-        self.prober
-            .open(&tenant.id, &way.address, access, addresses, &Arc::new(Patience::new()))
-            .await
+        let patience = Patience::new();
+        patience.see_off();
+        self.prober.open(&tenant.id, &way.address, access, addresses, &Arc::new(patience)).await
     }
 
     /// The median of the first visits: what the next will take.

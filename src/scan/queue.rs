@@ -130,6 +130,13 @@ impl Queue {
         (entry.state != State::Absent).then_some(entry.server)
     }
 
+    /// Whether others are at this one's server or wait for it.
+    pub(crate) fn is_shared(&self, job: JobId) -> bool {
+        let server =
+            self.jobs.get(job as usize).and_then(|it| self.servers.get(it.server as usize));
+        server.is_some_and(|it| it.first != NONE || 1 < it.running)
+    }
+
     /// The visit has not ended in time: its slot goes to somebody else as soon as the lane has room for it.
     pub(crate) fn overdue(&mut self, job: JobId) {
         let Some(entry) = self.jobs.get_mut(job as usize) else { return };
@@ -241,6 +248,19 @@ mod tests {
     #[test]
     fn a_crowded_server_gets_its_share_and_holds_no_slot_of_others() {
         check(room(3, 1, 0), "0@0 1@0 2@0 3@0 4@1 5@2 ? -0 ? -1 -4 ?", &[&[0, 4, 5], &[1], &[2]]);
+    }
+
+    #[test]
+    fn a_server_is_shared_while_others_are_there_or_wait() {
+        let mut queue = Queue::new(room(9, 1, 0), 4);
+        queue.add(0, 0);
+        queue.add(1, 0);
+        queue.add(2, 1);
+        assert_eq!((queue.next(), queue.next(), queue.next()), (Some(0), Some(2), None));
+        assert!(queue.is_shared(0) && !queue.is_shared(2) && !queue.is_shared(9));
+        queue.finished(0);
+        assert_eq!(queue.next(), Some(1));
+        assert!(!queue.is_shared(1));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Groups that only the witness can decide, and pools that keep its members apart.
 
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use watertight::local::cluster::Cluster;
 use watertight::local::ground::Ground;
 use watertight::local::pooler::{self, PoolMode, Pooler, Route};
@@ -113,42 +117,79 @@ async fn pools_of_one_connection_never_make_the_witness_wrong() {
     }
 }
 
-/// Leads to a server, and is gone after so many connections.
+/// Leads to a server as long as it is told to.
 struct Gate {
     port: u16,
     _task: JoinSet<()>,
 }
 
+/// What becomes of those who come after the first.
+#[derive(Clone, Copy)]
+enum Then {
+    Refused,
+    Silence,
+}
+
 impl Gate {
-    async fn open(to: u16, visits: usize) -> Self {
+    /// Lets one visit through.
+    async fn once(to: u16, then: Then) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let mut task = JoinSet::new();
         task.spawn(async move {
-            for _ in 0..visits {
-                let Ok((mut client, _)) = listener.accept().await else { return };
-                let Ok(mut server) = TcpStream::connect(("127.0.0.1", to)).await else { return };
-                // Whichever side ends first, the visit has ended.
-                copy_bidirectional(&mut client, &mut server).await.unwrap_or_default();
-                client.shutdown().await.unwrap_or_default();
+            let Ok((mut client, _)) = listener.accept().await else { return };
+            let Ok(mut server) = TcpStream::connect(("127.0.0.1", to)).await else { return };
+            // Whichever side ends first, the visit has ended.
+            copy_bidirectional(&mut client, &mut server).await.unwrap_or_default();
+            client.shutdown().await.unwrap_or_default();
+            let mut silenced = Vec::new();
+            while let Then::Silence = then {
+                let Ok((client, _)) = listener.accept().await else { return };
+                silenced.push(client);
+            }
+        });
+        Self { port, _task: task }
+    }
+
+    /// Each piece arrives so much later than it was sent.
+    async fn distant(to: u16, delay: Duration) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let mut visits = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", to)).await else { return };
+                let ((up, down), (from, to)) = (client.into_split(), server.into_split());
+                visits.spawn(carry(up, to, delay));
+                visits.spawn(carry(from, down, delay));
             }
         });
         Self { port, _task: task }
     }
 }
 
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) {
+    let mut piece = vec![0; 65_536];
+    while let Ok(length @ 1..) = from.read(&mut piece).await {
+        sleep(delay).await;
+        if to.write_all(&piece[..length]).await.is_err() {
+            return;
+        }
+    }
+    to.shutdown().await.unwrap_or_default();
+}
+
 #[tokio::test]
-async fn a_member_that_dies_between_its_visits_takes_no_proof_from_the_others() {
+async fn a_member_that_is_lost_between_its_visits_takes_no_proof_from_the_others() {
     let ground = Ground::create().unwrap();
     let cluster = server(&ground, "dying").await;
-    let gate = Gate::open(cluster.port().unwrap(), 1).await;
-    let mut rows = String::new();
+    let mut rows = "policy.isolation = \"database\"\nprobe.timeout = \"2s\"\n".to_owned();
     for id in ["acme", "globex", "hooli"] {
         rows += &tenant(id, &own_database(&cluster, id).await, "");
     }
     rows += &tenant("alias", &guest(&cluster, "alias", "acme").await, "");
     let dying = own_database(&cluster, "dying").await;
-    rows += &tenant("dying", &through(&dying, gate.port, "dying"), "");
     let expected = "
         breached acme
         breached alias
@@ -157,6 +198,30 @@ async fn a_member_that_dies_between_its_visits_takes_no_proof_from_the_others() 
         unverified hooli
         shared_database critical open acme alias
     ";
-    let program = Program::new(&format!("policy.isolation = \"database\"\n{rows}"));
-    program.check("a member that is gone", expected).await;
+    for then in [Then::Refused, Then::Silence] {
+        let gate = Gate::once(cluster.port().unwrap(), then).await;
+        let dying = tenant("dying", &through(&dying, gate.port, "dying"), "");
+        Program::new(&format!("{rows}{dying}")).check("a member that is gone", expected).await;
+    }
+}
+
+/// A visit of ten round trips takes longer than a lock is held where visits are quick.
+#[tokio::test]
+async fn databases_of_a_distant_server_are_proven_in_batches_too() {
+    let ground = Ground::create().unwrap();
+    let cluster = server(&ground, "distant").await;
+    let gate = Gate::distant(cluster.port().unwrap(), Duration::from_millis(100)).await;
+    let mut rows = "policy.isolation = \"database\"\nprobe.per_server = 3\n".to_owned();
+    let mut expected = "breached acme\nbreached alias\n".to_owned();
+    let acme = own_database(&cluster, "acme").await;
+    rows += &tenant("acme", &through(&acme, gate.port, "acme"), "");
+    let alias = guest(&cluster, "alias", "acme").await;
+    rows += &tenant("alias", &through(&alias, gate.port, "acme"), "");
+    for id in ["t1", "t2", "t3", "t4", "t5", "t6", "t7"] {
+        let url = own_database(&cluster, id).await;
+        rows += &tenant(id, &through(&url, gate.port, id), "");
+        expected += &format!("isolated {id}\n");
+    }
+    expected += "shared_database critical open acme alias";
+    Program::new(&rows).check("a distant server", &expected).await;
 }
