@@ -12,8 +12,11 @@
 //! - what a round has proven, no later round takes back; what it left open, a later round may settle;
 //! - one proof of absence between two servers is enough for all their members: being one server is transitive.
 
+mod stay;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::stay::Stay;
 use super::candidates::{Facts, meet};
 use super::classes::{Classes, by_root};
 use crate::model::relation::{Doubt, Seat, Witnessed};
@@ -94,53 +97,6 @@ struct Member {
     /// Why its last visit proved nothing.
     doubt: Doubt,
     stays: Vec<Stay>,
-}
-
-/// What is kept of an answer that passed the control rule.
-#[derive(Clone, Copy, Debug)]
-struct Stay {
-    round: usize,
-    /// When the read happened, by our clock.
-    reading: (i64, i64),
-    /// When the lock was certainly held, by our clock; empty where the first is after the second.
-    holding: (i64, i64),
-    started_at: Option<i64>,
-    system_identifier: Option<u64>,
-}
-
-impl Stay {
-    /// `None` where the server's clock contradicts ours: such an answer covers nothing.
-    fn of(answer: &Answer, round: usize) -> Self {
-        let held = answer.released.saturating_sub(answer.locked);
-        let after = answer.released.saturating_sub(answer.read);
-        let ordered = answer.locked <= answer.read && answer.read <= answer.released;
-        let possible = ordered && held <= answer.returned.saturating_sub(answer.sent);
-        let (reading, holding) = if possible {
-            (
-                (answer.sent.saturating_add(answer.delay), answer.returned.saturating_sub(after)),
-                (answer.returned.saturating_sub(held), answer.sent.saturating_add(held)),
-            )
-        } else {
-            ((i64::MIN, i64::MAX), (i64::MAX, i64::MIN))
-        };
-        Self {
-            round,
-            reading,
-            holding,
-            started_at: answer.started_at,
-            system_identifier: answer.system_identifier,
-        }
-    }
-
-    /// Whether not seeing the holder's key, in the same round, proves that this reader is another server.
-    fn covered_by(&self, holder: &Self) -> bool {
-        holder.holding.0 <= self.reading.0 && self.reading.1 <= holder.holding.1
-    }
-
-    fn apart_by_facts(&self, other: &Self) -> bool {
-        differ(self.started_at, other.started_at)
-            || differ(self.system_identifier, other.system_identifier)
-    }
 }
 
 impl Rounds {
