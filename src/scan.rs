@@ -276,7 +276,7 @@ where
                 continue;
             }
             let patience = Arc::new(Patience::new());
-            if self.queue.is_shared(job) {
+            if self.queue.is_crowded(job) {
                 patience.see_off();
             }
             let turn = Turn { target, addresses, patience: Arc::clone(&patience) };

@@ -130,11 +130,13 @@ impl Queue {
         (entry.state != State::Absent).then_some(entry.server)
     }
 
-    /// Whether others are at this one's server or wait for it.
-    pub(crate) fn is_shared(&self, job: JobId) -> bool {
+    /// Whether its server's limit could be passed by the next visit there: others wait for it, or so many are there
+    /// that as many second looks would be too many.
+    pub(crate) fn is_crowded(&self, job: JobId) -> bool {
         let server =
             self.jobs.get(job as usize).and_then(|it| self.servers.get(it.server as usize));
-        server.is_some_and(|it| it.first != NONE || 1 < it.running)
+        let limit = self.room.per_server.get();
+        server.is_some_and(|it| it.first != NONE || 1 < it.running && limit < 2 * it.running)
     }
 
     /// The visit has not ended in time: its slot goes to somebody else as soon as the lane has room for it.
@@ -251,16 +253,27 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_shared_while_others_are_there_or_wait() {
+    fn a_server_is_crowded_while_others_wait_or_too_many_are_there() {
         let mut queue = Queue::new(room(9, 1, 0), 4);
         queue.add(0, 0);
         queue.add(1, 0);
         queue.add(2, 1);
         assert_eq!((queue.next(), queue.next(), queue.next()), (Some(0), Some(2), None));
-        assert!(queue.is_shared(0) && !queue.is_shared(2) && !queue.is_shared(9));
+        assert!(queue.is_crowded(0) && !queue.is_crowded(2) && !queue.is_crowded(9));
         queue.finished(0);
         assert_eq!(queue.next(), Some(1));
-        assert!(!queue.is_shared(1));
+        assert!(!queue.is_crowded(1));
+    }
+
+    #[test]
+    fn a_server_with_room_for_a_second_look_at_each_is_not_crowded() {
+        let mut queue = Queue::new(room(9, 4, 0), 3);
+        (0..3).for_each(|it| queue.add(it, 0));
+        assert_eq!((queue.next(), queue.next()), (Some(0), Some(1)));
+        assert!(queue.is_crowded(0));
+        assert_eq!(queue.next(), Some(2));
+        queue.finished(2);
+        assert!(!queue.is_crowded(0));
     }
 
     #[test]
