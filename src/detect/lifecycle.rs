@@ -12,7 +12,7 @@
 //! - of two findings that grow into one, one goes on and the other is resolved, because the one tells its members;
 //! - a finding is resolved only when every member was verified apart in this scan, and one about health only when the
 //!   database was seen to serve; a member that left the registry keeps it open, but for a conflict of the registry
-//!   itself, which is mended by removing a row;
+//!   itself, which is mended by removing a row, and for the health of a tenant that is gone;
 //! - a resolved finding that returns keeps its id and begins anew;
 //! - an acknowledgement covers what the person saw: new members or a worse severity open the finding again;
 //! - kinds that this detector does not judge are left alone.
@@ -86,6 +86,11 @@ impl Examined {
     fn clears(&self, finding: &Claim) -> bool {
         let all = |seen: &BTreeSet<TenantId>| finding.tenants.is_subset(seen);
         match finding.kind {
+            // A source that fails keeps its rows, so whoever is not registered was taken out by a person, and nobody is
+            // left who could wait for its database to serve.
+            Kind::Unhealthy | Kind::Degraded if finding.tenants.is_disjoint(&self.registered) => {
+                true
+            }
             Kind::Unhealthy => all(&self.serving),
             Kind::Degraded => all(&self.healthy),
             Kind::MonitorSuspect => !self.mass_failure && !self.partial,
@@ -654,21 +659,25 @@ mod tests {
     }
 
     #[test]
-    fn a_tenant_that_left_the_registry_keeps_sharing_open_and_not_a_conflict_of_rows() {
+    fn a_tenant_that_left_the_registry_keeps_sharing_open_and_not_a_conflict_of_rows_or_its_health()
+    {
         let mut life = Life::new();
-        let claims: &[&str] = &["shared_database a gone", "registry_conflict a gone"];
+        let claims: &[&str] =
+            &["shared_database a gone", "registry_conflict a gone", "unhealthy gone"];
         life.scan(&Look { claims, ..Look::default() })
             .scan(&Look { apart: "a b c d e", ..Look::default() });
         check(
             &life,
             &expect![[r#"
-            1:
-              8ba7 open shared_database 1x since 1 last 1 a gone
-              30c0 open registry_conflict 1x since 1 last 1 a gone
-            2:
-              8ba7 open shared_database 1x since 1 last 1 a gone
-              30c0 resolved registry_conflict 1x since 1 last 1 a gone
-        "#]],
+                1:
+                  8ba7 open shared_database 1x since 1 last 1 a gone
+                  30c0 open registry_conflict 1x since 1 last 1 a gone
+                  eda7 pending unhealthy 1x since 1 last 1 gone
+                2:
+                  8ba7 open shared_database 1x since 1 last 1 a gone
+                  30c0 resolved registry_conflict 1x since 1 last 1 a gone
+                  eda7 resolved unhealthy 1x since 1 last 1 gone
+            "#]],
         );
     }
 
