@@ -151,7 +151,7 @@ impl Prober {
             Ok(Err(failure)) => return Outcome::Failed(failure),
             Err(_elapsed) => return Outcome::Failed(judge(&Symptom::Elapsed(progress.stage()))),
         };
-        let sighting = sighting(&session, answer, skew);
+        let sighting = sighting(&session, address, answer, skew);
         // What is left of the deadline bounds the leaving; the answer is safe already.
         let left = self.timeout.saturating_sub(start.elapsed());
         tokio::time::timeout(left, session.close()).await.unwrap_or_default();
@@ -338,8 +338,11 @@ fn unsuitable(wanted: SessionAttrs, answer: &Answer) -> Failure {
 }
 
 /// `middle` is our own clock half-way through the question, in microseconds.
-fn sighting(session: &Session, answer: Answer, middle: i64) -> Sighting {
+fn sighting(session: &Session, address: &Address, mut answer: Answer, middle: i64) -> Sighting {
     let path = session.path();
+    if answer.fingerprint.database == address.database {
+        answer.fingerprint.database = Arc::clone(&address.database);
+    }
     Sighting {
         transport: Transport {
             peer: path.peer,

@@ -8,6 +8,7 @@
 //! - every pair that agrees in all known facts and that no witness decided is undecided: unknown is never apart.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::candidates::{Facts, meet, tenants_of};
 use super::classes::{Classes, by_root};
@@ -49,7 +50,7 @@ pub(super) enum Why {
 pub(super) enum DatabaseKey {
     Oid(u32),
     /// Where the oid is withheld: names are unique within one server.
-    Name(Box<str>),
+    Name(Arc<str>),
 }
 
 impl Servers {

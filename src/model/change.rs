@@ -25,7 +25,7 @@ pub struct Baseline {
 pub struct Identity {
     pub system_identifier: Option<u64>,
     pub database_oid: Option<u32>,
-    pub database: Box<str>,
+    pub database: Arc<str>,
     pub timeline: Option<u32>,
     pub project_id: Option<Box<str>>,
 }

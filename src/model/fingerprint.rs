@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -17,7 +18,8 @@ pub struct Fingerprint {
     /// Fixed when the database was created; equal in unrelated fresh clusters.
     pub database_oid: Option<u32>,
     /// `current_database()`: where the server let us in, whatever the URL asked for.
-    pub database: Box<str>,
+    /// Shared with the address where they agree, as they nearly always do.
+    pub database: Arc<str>,
     /// Grows with each promotion or point-in-time recovery.
     pub timeline: Option<u32>,
     pub in_recovery: Option<bool>,

@@ -4,6 +4,7 @@
 //! makes the whole answer nonsense; it is never guessed, and never a panic. NULL means "withheld".
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -112,7 +113,7 @@ fn system_identifier(text: Option<&str>) -> Result<Option<u64>, Nonsense> {
     Ok(number::<i64>(text, "system_identifier")?.map(i64::cast_unsigned))
 }
 
-fn database(text: Option<&str>) -> Result<Box<str>, Nonsense> {
+fn database(text: Option<&str>) -> Result<Arc<str>, Nonsense> {
     text.filter(|it| (1..=LONGEST_NAME).contains(&it.len()))
         .map(Into::into)
         .ok_or(Nonsense::Column("database"))

@@ -139,7 +139,7 @@ pub(super) fn identity_text(identity: &Identity) -> Result<String, RowError> {
     let row = IdentityRow {
         system_identifier: identity.system_identifier.map(|it| it.to_string()),
         database_oid: identity.database_oid,
-        database: identity.database.clone(),
+        database: (&*identity.database).into(),
         timeline: identity.timeline,
         project_id: identity.project_id.clone(),
     };
@@ -154,7 +154,7 @@ pub(super) fn identity(json: &str) -> Result<Identity, RowError> {
             .map(|it| word("system_identifier", it, |text| text.parse().ok()))
             .transpose()?,
         database_oid: row.database_oid,
-        database: row.database,
+        database: row.database.into(),
         timeline: row.timeline,
         project_id: row.project_id,
     })

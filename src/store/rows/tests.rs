@@ -102,7 +102,7 @@ prop_compose! {
         timeline in any::<Option<u32>>(),
         project_id in prop::option::of(any_text()),
     ) -> Identity {
-        Identity { system_identifier, database_oid, database, timeline, project_id }
+        Identity { system_identifier, database_oid, database: database.into(), timeline, project_id }
     }
 }
 
