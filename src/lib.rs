@@ -23,6 +23,9 @@ pub mod model;
 // What a scan proves, decided by pure functions.
 pub mod detect;
 
+// How the fleet stands between scans.
+pub mod standing;
+
 // The pipeline, in the order of one cycle.
 
 // One cycle on one screen.
@@ -43,6 +46,14 @@ pub mod store;
 // How it is told.
 pub mod report;
 
+// What goes on while the daemon runs.
+
+// When a scan is wanted.
+pub mod schedule;
+
+// The scan loop, and what its readers are told.
+pub mod daemon;
+
 // The edges.
 pub mod app;
 pub mod cli;
@@ -55,5 +66,6 @@ pub mod dsn;
 pub mod local;
 pub mod patience;
 pub mod secret;
+pub mod tasks;
 pub mod telemetry;
 pub mod tls;

@@ -7,6 +7,7 @@
 //! keeps what the cycle returns.
 
 mod asked;
+pub mod memory;
 mod visits;
 
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::detect::lifecycle::{self, Examined};
 use crate::detect::{self, Case, Detection, candidates, verdict};
-use crate::model::change::{Baseline, Change};
+use crate::model::change::Baseline;
 use crate::model::finding::Finding;
 use crate::model::fingerprint::Digest256;
 use crate::model::observation::Observation;
@@ -37,18 +38,11 @@ use crate::secret::Secret;
 use crate::store::memory::RefusedSecret;
 
 use asked::Asked;
+use memory::Memory;
 use visits::Visits;
 
-/// What earlier scans left, and what people said since.
-#[derive(Clone, Debug, Default)]
-pub struct Memory {
-    pub baselines: Vec<Baseline>,
-    pub changes: Vec<Change>,
-    /// Those that stand, and those that were resolved lately: trouble that returns keeps its id.
-    pub findings: Vec<Finding>,
-    pub answered_before: BTreeSet<TenantId>,
-    pub refused: Vec<RefusedSecret>,
-}
+const STOPPED: &str =
+    "the scan was stopped before its end: what it had not looked at yet is unverified";
 
 /// Recognises a target's secret without keeping it.
 pub type Recognise = Arc<dyn Fn(&TenantId, &TargetName, &Secret) -> Digest256 + Send + Sync>;
@@ -87,6 +81,8 @@ pub struct Monitor {
 
 /// What is asked of one cycle.
 pub struct Ask<'a> {
+    /// Of the report; without one it is named after its end.
+    pub id: Option<&'a str>,
     /// `None` for the whole fleet.
     pub only: Option<&'a BTreeSet<TenantId>>,
     pub trigger: Trigger,
@@ -129,7 +125,12 @@ impl Monitor {
         let detection = detect::detect(&case);
         let mut cycle = conclude(&case, detection, findings, &asked, &ask);
         cycle.report.started_at = started;
+        if ask.stop.is_cancelled() {
+            // It has an observation for everybody, and yet it does not tell how the fleet is.
+            cycle.report.partial = true;
+        }
         cycle.report.warnings.clone_from(&snapshot.warnings);
+        cycle.report.warnings.extend(ask.stop.is_cancelled().then(|| STOPPED.to_owned()));
         (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
         cycle
     }
@@ -185,7 +186,7 @@ fn conclude(
     let (findings, unreported) = findings.into_iter().partition(told);
     let finished_at = clock::now();
     let report = Report {
-        id: format!("{:016x}", finished_at.as_microsecond()).into(),
+        id: ask.id.map_or_else(|| fresh_id(finished_at), Into::into),
         started_at: finished_at,
         finished_at,
         trigger: ask.trigger,
@@ -195,6 +196,11 @@ fn conclude(
         warnings: Vec::new(),
     };
     Cycle { report, unreported, baselines, refused: Vec::new(), accepted: Vec::new() }
+}
+
+/// Sortable by time.
+fn fresh_id(time: Timestamp) -> Box<str> {
+    format!("{:016x}", time.as_microsecond()).into()
 }
 
 /// The families' members, standbys apart from primaries.

@@ -22,11 +22,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("patience", &[]),
     ("secret", &[]),
+    ("tasks", &[]),
     ("telemetry", &[]),
     ("local", &["secret"]),
     // The core.
     ("model", &[]),
     ("detect", &["model"]),
+    ("standing", &["model"]),
     // Plumbing that speaks of addresses.
     ("dsn", &["model", "secret"]),
     ("tls", &["dsn"]),
@@ -36,7 +38,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("probe", &["clock", "detect", "dsn", "model", "patience", "registry", "secret", "tls"]),
     ("store", &["clock", "model", "secret"]),
     ("report", &["model"]),
-    ("monitor", &["clock", "detect", "model", "probe", "registry", "scan", "secret", "store"]),
+    (
+        "monitor",
+        &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
+    ),
+    // What goes on while the daemon runs.
+    ("schedule", &["clock", "model"]),
+    (
+        "daemon",
+        &["clock", "model", "monitor", "registry", "report", "schedule", "standing", "store"],
+    ),
     // The edges.
     ("config", &["dsn", "model", "registry", "secret"]),
     ("cli", &["model", "report", "secret", "telemetry"]),
@@ -64,7 +75,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Decisions over values, and what they must not contain in any spelling.
-const PURE: &[&str] = &["model", "detect"];
+const PURE: &[&str] = &["model", "detect", "standing"];
 const EFFECTS: &[&str] = &[
     "async ",
     ".await",

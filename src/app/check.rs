@@ -18,7 +18,8 @@ use crate::config::NoFile;
 use crate::model::fingerprint::Digest256;
 use crate::model::report::Trigger;
 use crate::model::tenant::TenantId;
-use crate::monitor::{Ask, Memory, Monitor};
+use crate::monitor::memory::Memory;
+use crate::monitor::{Ask, Monitor};
 use crate::registry::row::{Field, RawRow, Typing};
 use crate::registry::{self, RegistryOptions, Snapshot};
 use crate::report;
@@ -42,8 +43,14 @@ pub(super) async fn check(
         Err(refused) => return Ok(refused),
     };
     let only = BTreeSet::from([id]);
-    let ask =
-        Ask { only: Some(&only), trigger: Trigger::Cli, ping: true, stop, progress: UNWATCHED };
+    let ask = Ask {
+        id: None,
+        only: Some(&only),
+        trigger: Trigger::Cli,
+        ping: true,
+        stop,
+        progress: UNWATCHED,
+    };
     let snapshot = Arc::new(snapshot);
     let cycle = monitor.cycle(&snapshot, Memory::default(), ask).await;
     deliver(&args.report, here.style(global), |style, out| {

@@ -102,7 +102,8 @@ async fn show(
         Ok(monitor) => monitor,
         Err(refused) => return Ok(Err(refused)),
     };
-    let ask = Ask { only: None, trigger: Trigger::Cli, ping: false, stop, progress: UNWATCHED };
+    let ask =
+        Ask { id: None, only: None, trigger: Trigger::Cli, ping: false, stop, progress: UNWATCHED };
     let cycle = watched(&monitor, &snapshot, platform.memory()?, ask, global, here).await;
     platform.keep(&cycle)?;
     let style = Style { verbose: true, ..here.style(global) };

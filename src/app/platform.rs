@@ -7,8 +7,6 @@
 //! is bounded, a second process's lock included. A daemon that serves others at the same time must move them off its
 //! threads.
 
-use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Arc;
 
 use super::Ended;
@@ -18,21 +16,16 @@ use crate::cli::terminal::Surroundings;
 use crate::clock;
 use crate::config::{Config, NoFile, PREFIX, ProbeSettings};
 use crate::model::policy::Policy;
-use crate::monitor::{Ask, Cycle, Memory, Monitor, Stage};
+use crate::monitor::memory::{self, KnownRows, Memory};
+use crate::monitor::{Ask, Cycle, Monitor, Stage};
 use crate::probe::{ProbeOptions, Prober};
-use crate::registry::row::RawRow;
-use crate::registry::{self, KeptRows, RegistryError, Snapshot};
-use crate::report::json;
+use crate::registry::{self, RegistryError, Snapshot};
 use crate::scan::ScanLimits;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::hold::Hold;
-use crate::store::scans::FinishedScan;
 use crate::store::seal::SealKey;
 use crate::store::url::StoreUrl;
-
-/// How many resolved findings are looked through when trouble returns.
-const RESOLVED: u32 = 1_000;
 
 /// A configured platform with its store open.
 pub(super) struct Platform {
@@ -106,22 +99,11 @@ impl Platform {
     /// The registry as its sources tell it now. A command that writes keeps what was read, for the day on which a
     /// source fails.
     pub(super) async fn snapshot(&self) -> anyhow::Result<Result<Snapshot, Ended>> {
-        let kept: BTreeMap<String, KeptRows> = self
-            .store
-            .kept_sources::<RawRow>()?
-            .into_iter()
-            .map(|it| {
-                (
-                    it.source.clone(),
-                    KeptRows { source: it.source, rows: it.rows, read_at: it.read_at },
-                )
-            })
-            .collect();
-        let stored = self.store.tenants::<RawRow>()?.into_iter().map(|(_, row)| row).collect();
+        let KnownRows { kept, stored } = KnownRows::read(&self.store)?;
         match registry::read(&self.config.registry_options(), kept, stored).await {
-            Ok((snapshot, keep)) => {
-                for source in keep.iter().filter(|_| self.hold.is_some()) {
-                    self.store.keep_source(&source.source, &source.rows, source.read_at)?;
+            Ok((snapshot, sources)) => {
+                if self.hold.is_some() {
+                    memory::keep_sources(&self.store, &sources)?;
                 }
                 Ok(Ok(snapshot))
             }
@@ -130,16 +112,7 @@ impl Platform {
     }
 
     pub(super) fn memory(&self) -> anyhow::Result<Memory> {
-        let store = &self.store;
-        let mut findings = store.standing_findings()?;
-        findings.extend(store.resolved_findings(RESOLVED)?);
-        Ok(Memory {
-            baselines: store.baselines()?,
-            changes: store.active_changes(clock::now())?,
-            findings,
-            answered_before: store.answered_before()?,
-            refused: store.refused()?,
-        })
+        Ok(Memory::read(&self.store, clock::now())?)
     }
 
     pub(super) fn monitor(&self) -> Result<Monitor, Ended> {
@@ -150,21 +123,8 @@ impl Platform {
         monitor(&self.config.probe_options(), self.config.policy(), recognise)
     }
 
-    /// Keeps what a cycle found, all in one transaction, and then what it learnt of secrets.
     pub(super) fn keep(&self, cycle: &Cycle) -> anyhow::Result<()> {
-        let Cycle { report, unreported, baselines, .. } = cycle;
-        let (findings, write_json) =
-            (&report.findings, &|out: &mut dyn Write| json::write(report, out));
-        self.store.finish_scan(&FinishedScan {
-            report,
-            write_json,
-            findings,
-            unreported,
-            baselines,
-        })?;
-        self.store.clear_refused(&cycle.accepted)?;
-        self.store.put_refused(&cycle.refused)?;
-        Ok(())
+        Ok(memory::keep(&self.store, cycle)?)
     }
 }
 

@@ -97,6 +97,7 @@ impl Scan<'_> {
             Err(refused) => return Ok(refused),
         };
         let ask = Ask {
+            id: None,
             only: (!only.is_empty()).then_some(&only),
             trigger: Trigger::Cli,
             ping: self.ping,

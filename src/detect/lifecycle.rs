@@ -164,17 +164,8 @@ pub fn advance(
         })
         .collect();
     findings.extend(left);
-    findings.sort_by(|one, other| rank(one).cmp(&rank(other)));
+    findings.sort_by(|one, other| one.order().cmp(&other.order()));
     findings
-}
-
-fn rank(finding: &Finding) -> (std::cmp::Reverse<Severity>, Kind, &BTreeSet<TenantId>, FindingId) {
-    (
-        std::cmp::Reverse(finding.claim.severity),
-        finding.claim.kind,
-        &finding.claim.tenants,
-        finding.id,
-    )
 }
 
 /// Which standing finding goes on in which claim; each at most once.

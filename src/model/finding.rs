@@ -3,6 +3,7 @@
 //! Why the lists are closed enums with published labels: alerts, dashboards, exceptions and other people's scripts
 //! match on these words. A new kind is a deliberate change of the contract.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -196,6 +197,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// In which order findings are told: worst first, then by kind and members.
+    pub fn order(&self) -> (Reverse<Severity>, Kind, &BTreeSet<TenantId>, FindingId) {
+        (Reverse(self.claim.severity), self.claim.kind, &self.claim.tenants, self.id)
+    }
+
     /// Whether it breaks isolation now, silenced or not.
     pub fn breaches(&self) -> bool {
         self.claim.kind.breaches()
