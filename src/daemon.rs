@@ -8,6 +8,7 @@
 //! - what a scan found is told even where it could not be stored; that it could not is counted and logged;
 //! - what a person said is stored before it is told.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::model::finding::{Acknowledgement, Finding, FindingId};
 use crate::model::report::Report;
-use crate::model::tenant::Tenant;
+use crate::model::tenant::{Tenant, TenantId};
 use crate::monitor::memory::{self, KnownRows, Memory};
 use crate::monitor::{Ask, Cycle, Monitor, Stage};
 use crate::registry::{self, RegistryOptions, Snapshot};
@@ -175,6 +176,21 @@ impl Daemon {
             tracing::error!("the registry's rows are used and not kept: {error:#}");
         }
         Ok(snapshot)
+    }
+
+    /// Those of the tenants that nobody knows: neither the last scan nor the registry as it is now, which is read only
+    /// for those that the scan does not know.
+    pub async fn unregistered(&self, ids: &BTreeSet<TenantId>) -> anyhow::Result<Vec<TenantId>> {
+        let standing = self.standing.borrow().clone();
+        let unknown =
+            |id: &TenantId| standing.as_ref().is_none_or(|it| it.registered(id).is_none());
+        let strangers: Vec<TenantId> = ids.iter().filter(|id| unknown(id)).cloned().collect();
+        if strangers.is_empty() {
+            return Ok(strangers);
+        }
+        let snapshot = self.registry().await?;
+        let known: BTreeSet<&TenantId> = snapshot.tenants.iter().map(|it| &it.id).collect();
+        Ok(strangers.into_iter().filter(|id| !known.contains(id)).collect())
     }
 
     /// Silences a finding. `None` where none of that id stands.

@@ -49,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["clock", "model", "monitor", "registry", "report", "schedule", "standing", "store"],
     ),
     // The edges.
+    ("http", &["clock", "daemon", "model", "report", "schedule", "standing", "store"]),
     ("config", &["dsn", "model", "registry", "secret"]),
     ("cli", &["model", "report", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),
