@@ -96,7 +96,7 @@ async fn dispatch(cli: &Cli, stop: &CancellationToken) -> anyhow::Result<Ended> 
         Command::Verify(args) => verify::verify(&cli.global, args, &here, stop).await,
         Command::Ping(args) => verify::ping(&cli.global, args, &here, stop).await,
         Command::Check(args) => check::check(&cli.global, args, &here, stop).await,
-        Command::Accept(args) => accept::accept(&cli.global, args),
+        Command::Accept(args) => accept::accept(&cli.global, args).await,
         Command::Tenants(command) => tenants::run(&cli.global, command, &here).await,
         Command::Config(command) => configuration::run(&cli.global, *command),
         Command::Demo(args) => demo::demo(&cli.global, *args, &here, stop).await,

@@ -21,7 +21,7 @@ use super::caller::{Operator, Provisioner, Scanner};
 use super::problem::{Kind, Problem};
 use super::reports;
 use super::routes;
-use super::said::{Moment, Words};
+use super::said::Moment;
 use super::scans::{self, ScanRequest};
 use super::state::Shared;
 use crate::clock;
@@ -55,10 +55,10 @@ async fn scan(
 #[serde(deny_unknown_fields)]
 struct AcceptRequest {
     tenants: Vec<String>,
-    reason: Words,
-    ticket: Option<Words>,
+    reason: Box<str>,
+    ticket: Option<Box<str>>,
     /// Who says so, as far as their machine knows.
-    by: Words,
+    by: Box<str>,
     until: Option<Moment>,
 }
 
@@ -69,9 +69,9 @@ async fn accept(
 ) -> Result<StatusCode, Problem> {
     let acceptance = Acceptance {
         tenants: ids(&request.tenants)?,
-        reason: request.reason.0,
-        ticket: request.ticket.map(|it| it.0),
-        by: (&*request.by.0).into(),
+        reason: request.reason,
+        ticket: request.ticket,
+        by: request.by.into(),
         until: request.until.map(|it| it.0),
     };
     let write = move |store: &Store| Ok(acceptance.record(store, clock::now())?);
@@ -91,7 +91,7 @@ struct Rows {
 
 async fn put_tenants(
     State(shared): State<Arc<Shared>>,
-    Provisioner(_): Provisioner,
+    Provisioner(caller): Provisioner,
     Body(Rows { source, rows }): Body<Rows>,
 ) -> Result<StatusCode, Problem> {
     let write = move |store: &Store| {
@@ -99,7 +99,10 @@ async fn put_tenants(
         judged.map(|it| store.put_tenants(&it)).map_or_else(|it| Ok(Err(it)), |it| Ok(Ok(it?)))
     };
     match shared.served.daemon.stored("store tenants", write).await? {
-        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Ok(()) => {
+            tracing::info!(by = &*caller.name, "tenants were stored");
+            Ok(StatusCode::NO_CONTENT)
+        }
         Err(problems) => Err(refused(problems)),
     }
 }
@@ -112,7 +115,7 @@ struct Leaving {
 
 async fn remove_tenants(
     State(shared): State<Arc<Shared>>,
-    Provisioner(_): Provisioner,
+    Provisioner(caller): Provisioner,
     Body(request): Body<Leaving>,
 ) -> Result<StatusCode, Problem> {
     let leaving = ids(&request.tenants)?;
@@ -125,7 +128,11 @@ async fn remove_tenants(
         Ok(problems)
     };
     let problems = shared.served.daemon.stored("remove tenants", write).await?;
-    if problems.is_empty() { Ok(StatusCode::NO_CONTENT) } else { Err(refused(problems)) }
+    if !problems.is_empty() {
+        return Err(refused(problems));
+    }
+    tracing::info!(by = &*caller.name, "tenants were removed");
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn ids(names: &[String]) -> Result<Vec<TenantId>, Problem> {
