@@ -48,6 +48,9 @@ pub mod report;
 
 // What goes on while the daemon runs.
 
+// What Prometheus is told.
+pub mod metrics;
+
 // When a scan is wanted.
 pub mod schedule;
 

@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
     ),
     // What goes on while the daemon runs.
+    ("metrics", &["model", "standing"]),
     ("schedule", &["clock", "model"]),
     (
         "daemon",
