@@ -12,6 +12,7 @@ mod tenants;
 mod verify;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,7 @@ use crate::cli::terminal::Surroundings;
 use crate::cli::usage::{self, Shown};
 use crate::cli::{Cli, Command, manual};
 use crate::config::problem::Problem;
+use crate::metrics::Metrics;
 use crate::report::judge::Exit;
 use crate::telemetry;
 
@@ -46,6 +48,14 @@ impl Ended {
         Self::Refused(vec![message.to_string()])
     }
 
+    /// What stands against it, line by line.
+    fn lines(self) -> Vec<String> {
+        match self {
+            Self::Refused(lines) => lines,
+            Self::Well | Self::Judged(_) => Vec::new(),
+        }
+    }
+
     fn problems(problems: &[Problem]) -> Self {
         Self::Refused(problems.iter().map(ToString::to_string).collect())
     }
@@ -64,9 +74,12 @@ pub fn run() -> u8 {
         Err(shown) => return show(&shown),
     };
     let colour = Surroundings::here().colours_logs(&cli.global);
-    if let Err(error) = telemetry::start(cli.global.log_format, cli.global.loudness(), colour) {
-        return say(&[format!("{:#}", anyhow::Error::new(error))], USAGE);
-    }
+    let metrics = Arc::new(Metrics::default());
+    let (format, loudness) = (cli.global.log_format, cli.global.loudness());
+    let logs = match telemetry::start(format, loudness, colour, metrics.log_counter()) {
+        Ok(logs) => logs,
+        Err(error) => return say(&[format!("{:#}", anyhow::Error::new(error))], USAGE),
+    };
     raise_limits();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

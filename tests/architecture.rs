@@ -47,10 +47,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("schedule", &["clock", "model"]),
     (
         "daemon",
-        &["clock", "model", "monitor", "registry", "report", "schedule", "standing", "store"],
+        &[
+            "clock", "metrics", "model", "monitor", "registry", "report", "schedule", "standing",
+            "store",
+        ],
     ),
     // The edges.
-    ("config", &["dsn", "model", "registry", "secret"]),
+    ("config", &["dsn", "model", "registry", "schedule", "secret"]),
     ("cli", &["model", "report", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),
     // The composition root joins them all.
