@@ -10,6 +10,7 @@
 
 pub mod timetable;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -23,7 +24,7 @@ use crate::metrics::detail::DetailOptions;
 use crate::metrics::scans::{ScanEnd, ScanOutcome};
 use crate::model::finding::{Acknowledgement, Finding, FindingId};
 use crate::model::report::Report;
-use crate::model::tenant::Tenant;
+use crate::model::tenant::{Tenant, TenantId};
 use crate::monitor::memory::{self, KnownRows, Memory};
 use crate::monitor::{Ask, Cycle, Monitor, Stage};
 use crate::registry::{self, RegistryOptions, Snapshot};
@@ -229,6 +230,21 @@ impl Daemon {
         });
         self.count_write("the registry's rows are used and not kept", put.await);
         Ok(snapshot)
+    }
+
+    /// Those of the tenants that nobody knows: neither the last scan nor the registry as it is now, which is read only
+    /// for those that the scan does not know.
+    pub async fn unregistered(&self, ids: &BTreeSet<TenantId>) -> anyhow::Result<Vec<TenantId>> {
+        let standing = self.standing.borrow().clone();
+        let unknown =
+            |id: &TenantId| standing.as_ref().is_none_or(|it| it.registered(id).is_none());
+        let strangers: Vec<TenantId> = ids.iter().filter(|id| unknown(id)).cloned().collect();
+        if strangers.is_empty() {
+            return Ok(strangers);
+        }
+        let snapshot = self.registry(&self.settings()).await?;
+        let known: BTreeSet<&TenantId> = snapshot.tenants.iter().map(|it| &it.id).collect();
+        Ok(strangers.into_iter().filter(|id| !known.contains(id)).collect())
     }
 
     /// Silences a finding. `None` where none of that id stands.

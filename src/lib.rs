@@ -63,6 +63,9 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 
+// What scrapers, browsers and commands of the same machine are answered while the daemon runs.
+pub mod http;
+
 // Plumbing.
 pub mod clock;
 pub mod dsn;

@@ -53,6 +53,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // The edges.
+    ("http", &["clock", "daemon", "model", "report", "schedule", "standing", "store"]),
     ("config", &["dsn", "model", "registry", "schedule", "secret"]),
     ("cli", &["model", "report", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),

@@ -11,7 +11,8 @@
 //!   that it does not know are errors.
 
 mod read;
-mod view;
+pub mod view;
+pub mod words;
 
 use std::io::{self, Write};
 
@@ -51,7 +52,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         schema: SCHEMA,
         verdict: report.verdict().label(),
         scan: ScanView::of(report),
-        summary: SummaryView::of(report),
+        summary: SummaryView::from(report.summary()),
         warnings: &report.warnings,
         tenants: &report.tenants,
         findings: &report.findings,
