@@ -46,6 +46,9 @@ pub mod store;
 // How it is told.
 pub mod report;
 
+// The status page, drawn.
+pub mod page;
+
 // What goes on while the daemon runs.
 
 // What Prometheus is told.

@@ -38,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("probe", &["clock", "detect", "dsn", "model", "patience", "registry", "secret", "tls"]),
     ("store", &["clock", "model", "secret"]),
     ("report", &["model"]),
+    ("page", &["model", "report", "standing"]),
     (
         "monitor",
         &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
