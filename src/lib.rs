@@ -26,6 +26,9 @@ pub mod detect;
 // How the fleet stands between scans.
 pub mod standing;
 
+// Whether a deployment may go ahead.
+pub mod gate;
+
 // The pipeline, in the order of one cycle.
 
 // One cycle on one screen.

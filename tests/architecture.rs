@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("detect", &["model"]),
     ("standing", &["model"]),
+    ("gate", &["model", "standing"]),
     // Plumbing that speaks of addresses.
     ("dsn", &["model", "secret"]),
     ("tls", &["dsn"]),
@@ -37,7 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("scan", &["dsn", "model", "patience"]),
     ("probe", &["clock", "detect", "dsn", "model", "patience", "registry", "secret", "tls"]),
     ("store", &["clock", "model", "secret"]),
-    ("report", &["model"]),
+    ("report", &["gate", "model"]),
     ("page", &["model", "report", "standing"]),
     (
         "monitor",
@@ -81,7 +82,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Decisions over values, and what they must not contain in any spelling.
-const PURE: &[&str] = &["model", "detect", "standing"];
+const PURE: &[&str] = &["model", "detect", "standing", "gate"];
 const EFFECTS: &[&str] = &[
     "async ",
     ".await",
