@@ -8,6 +8,7 @@ mod check;
 mod configuration;
 mod demo;
 mod platform;
+mod serve;
 mod tenants;
 mod verify;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use self::serve::Running;
 use crate::cli::terminal::Surroundings;
 use crate::cli::usage::{self, Shown};
 use crate::cli::{Cli, Command, manual};
@@ -85,12 +87,13 @@ pub fn run() -> u8 {
         Ok(runtime) => runtime,
         Err(error) => return say(&[format!("start the runtime: {error}")], FAULT),
     };
+    let running = Running { logs, metrics };
     let stop = CancellationToken::new();
     let ended = runtime.block_on(async {
         let signals = stop.clone();
         tokio::select! {
             biased;
-            ended = dispatch(&cli, &stop) => ended,
+            ended = dispatch(&cli, running, &stop) => ended,
             () = interrupted_twice(signals) => Err(anyhow::anyhow!("interrupted")),
         }
     });
@@ -103,9 +106,10 @@ pub fn run() -> u8 {
     }
 }
 
-async fn dispatch(cli: &Cli, stop: &CancellationToken) -> anyhow::Result<Ended> {
+async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyhow::Result<Ended> {
     let here = Surroundings::here();
     match &cli.command {
+        Command::Serve => serve::serve(&cli.global, running, stop).await,
         Command::Verify(args) => verify::verify(&cli.global, args, &here, stop).await,
         Command::Ping(args) => verify::ping(&cli.global, args, &here, stop).await,
         Command::Check(args) => check::check(&cli.global, args, &here, stop).await,

@@ -57,6 +57,11 @@ impl Store {
         &self.path
     }
 
+    /// Where the daemon that holds the store listens for commands of this machine.
+    pub fn socket(&self) -> PathBuf {
+        beside(&self.path, ".sock")
+    }
+
     /// Makes this process the only one that may write, until the hold is dropped or the process ends. Readers need
     /// none.
     pub fn hold(&self) -> Result<Hold, StoreError> {
