@@ -116,7 +116,7 @@ async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyh
         Command::Accept(args) => accept::accept(&cli.global, args),
         Command::Tenants(command) => tenants::run(&cli.global, command, &here).await,
         Command::Config(command) => configuration::run(&cli.global, *command),
-        Command::Demo(args) => demo::demo(&cli.global, *args, &here, stop).await,
+        Command::Demo(args) => demo::demo(&cli.global, *args, running, &here, stop).await,
         Command::Completions { shell } => {
             print(|out| manual::completions(*shell, out))?;
             Ok(Ended::Well)
