@@ -114,8 +114,6 @@ def in_container(owner, container):
         get = container.get(f"{probe}Probe", {}).get("httpGet", {})
         if get.get("path") != f"/-/{path}" or get.get("port") != "http":
             yield f"{owner}: the {probe} probe does not ask /-/{path}"
-        if {"name": "Host", "value": "localhost"} not in get.get("httpHeaders", []):
-            yield f"{owner}: the {probe} probe does not say for which host it asks"
 
 
 def workload(owner, document):

@@ -34,12 +34,3 @@ app.kubernetes.io/part-of: watertight
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 {{- end }}
-
-{{/* A probe by one of http.hosts; the node would call the pod by its address. */}}
-{{- define "watertight.probe" -}}
-path: {{ . }}
-port: http
-httpHeaders:
-  - name: Host
-    value: localhost
-{{- end }}
