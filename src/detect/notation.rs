@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use super::{Case, Detection, detect};
 use crate::model::address::{Address, NamedProject, ProjectPlace, Provider, Route};
-use crate::model::change::{Baseline, Change, Identity};
+use crate::model::change::{Baseline, Change, Identity, PlannedKinds};
 use crate::model::finding::Kind;
 use crate::model::fingerprint::{Digest256, Fingerprint};
 use crate::model::observation::{
@@ -106,6 +106,9 @@ impl World {
             "baseline" => self.baseline(words),
             "change" => self.changes.push(Change {
                 tenants: words.bare.iter().map(|it| id(it)).collect(),
+                kinds: words.get("kinds").map_or_else(PlannedKinds::default, |it| {
+                    PlannedKinds::of(it.split(',').map(|it| Kind::parse(it).unwrap())).unwrap()
+                }),
                 reason: "planned".into(),
                 ticket: None,
                 by: "someone".into(),
