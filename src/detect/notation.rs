@@ -259,7 +259,9 @@ fn tenant_row(name: &str, words: &Words<'_>) -> Tenant {
             clone_of: words.get("clone_of").map(id),
             maintenance: words
                 .has("maintained")
-                .then(|| Maintenance { until: Timestamp::MAX, reason: "upgrade".into() }),
+                .then_some(Timestamp::MAX)
+                .or_else(|| words.get("maintained").map(|it| it.parse().unwrap()))
+                .map(|until| Maintenance { until, reason: "upgrade".into() }),
             ..Particulars::default()
         }
         .boxed(),
@@ -334,12 +336,12 @@ fn sighting(number: u32, words: &Words<'_>) -> Sighting {
             transaction_age: given("age"),
             clock_skew_millis: words.get("skew").map(|it| it.parse().unwrap()),
         },
-        powers: Some(
+        powers: (words.get("power") != Some("?")).then(|| {
             words
                 .all("power")
                 .map(|name| Power::ALL.into_iter().find(|it| it.label() == name).unwrap())
-                .collect(),
-        ),
+                .collect()
+        }),
     }
 }
 
