@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::cli::arguments::AcceptArgs;
 use crate::clock;
 use crate::config::NoFile;
-use crate::model::change::{Baseline, Change};
+use crate::model::change::{Baseline, Change, PlannedKinds};
 
 pub(super) fn accept(global: &Global, args: &AcceptArgs) -> anyhow::Result<Ended> {
     let purpose = if args.dry_run { Use::Reads } else { Use::Writes };
@@ -43,6 +43,7 @@ pub(super) fn accept(global: &Global, args: &AcceptArgs) -> anyhow::Result<Ended
         // Without an end the change is over as soon as it is recorded: what was seen is the baseline now.
         let change = Change {
             tenants: args.tenants.clone(),
+            kinds: PlannedKinds::default(),
             reason: args.reason.as_str().into(),
             ticket: args.ticket.as_deref().map(Into::into),
             by: author().into(),
