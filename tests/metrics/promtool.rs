@@ -29,14 +29,16 @@ fn promtool(text: &str) -> Option<(bool, String)> {
 
 #[track_caller]
 fn check(what: &str, metrics: &Metrics) {
-    match promtool(&metrics.render(at(2))) {
-        Some((clean, said)) => assert!(clean && said.trim().is_empty(), "{what}: {said}"),
-        None => println!("left out: promtool is not installed"),
+    if let Some((clean, said)) = promtool(&metrics.render(at(2))) {
+        assert!(clean && said.trim().is_empty(), "{what}: {said}");
     }
 }
 
 #[test]
 fn the_checker_of_prometheus_finds_nothing_in_any_mode() {
+    if promtool("").is_none() {
+        println!("left out: promtool is not installed");
+    }
     check("before anything", &Metrics::default());
     let (report, _) = everything();
     for detail in Detail::ALL {

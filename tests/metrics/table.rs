@@ -135,7 +135,7 @@ fn before_anything_happened_only_what_is_true_at_0_is_there() {
             series.starts_with(it) && !series.starts_with("watertight_leader_transitions")
         });
         if series.starts_with("watertight_") {
-            assert_eq!(*value, f64::from(u8::from(is_one)), "{series}");
+            assert_eq!(Some(*value), Some(f64::from(u8::from(is_one))), "{series}");
         }
     }
 }

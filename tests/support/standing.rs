@@ -51,7 +51,8 @@ pub(crate) fn row(report: &TenantReport) -> Tenant {
 /// So many tenants, of whom every `unwell_in`-th is not examined and the rest are well. Sorted by id.
 pub(crate) fn many(tenants: usize, unwell_in: usize) -> Standing {
     let tenant = |number: usize| {
-        let verdict = if number % unwell_in == 0 { Verdict::Unverified } else { Verdict::Isolated };
+        let verdict =
+            if number.is_multiple_of(unwell_in) { Verdict::Unverified } else { Verdict::Isolated };
         sample::tenant(&format!("tenant-{number:06}"), verdict, Health::Healthy)
     };
     standing((0..tenants).map(tenant).collect(), Vec::new())
