@@ -51,7 +51,7 @@ pub(super) struct Wanted {
     limit: Limit,
     /// From a page's `next`.
     #[serde(default, deserialize_with = "query::place")]
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = query::place_schema)]
     after: Option<Place>,
 }
 

@@ -56,7 +56,8 @@ async fn segment(parts: &mut Parts) -> Option<String> {
 }
 
 pub(super) fn is_scan(text: &str) -> bool {
-    (1..=LONGEST_SCAN).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_alphanumeric())
+    (1..=LONGEST_SCAN).contains(&text.len())
+        && text.bytes().all(|it| it.is_ascii_digit() || it.is_ascii_lowercase())
 }
 
 pub(super) fn no_tenant() -> Problem {

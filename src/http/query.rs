@@ -9,6 +9,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::problem::{Kind, Problem};
 use crate::model::finding::{self, Finding, FindingId, Health, Severity, State, Verdict};
@@ -87,6 +88,16 @@ impl std::fmt::Display for Place {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}.{}.{}", self.0.0, self.1, self.2)
     }
+}
+
+/// As the document tells it, with the words of the contract.
+pub(super) fn place_schema() -> Object {
+    let words =
+        |labels: &mut dyn Iterator<Item = &'static str>| labels.collect::<Vec<_>>().join("|");
+    let severities = words(&mut Severity::ALL.iter().map(|it| it.label()));
+    let kinds = words(&mut finding::Kind::ALL.iter().map(|it| it.label()));
+    let pattern = format!("^({severities})\\.({kinds})\\.[0-9a-f]{{64}}$");
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::problem::{Kind, Problem};
@@ -61,20 +62,20 @@ pub(super) async fn report(shared: &Shared, report: Arc<Report>) -> Result<Respo
         drop(place);
     };
     drop(tokio::task::spawn_blocking(write));
-    let taken = futures_util::stream::unfold(taken, |mut taken| async {
+    let taken = stream::unfold(taken, |mut taken| async {
         taken.recv().await.map(|it| (Ok::<_, io::Error>(it), taken))
     });
-    Ok((headers, Body::from_stream(taken)).into_response())
+    Ok((headers, Body::from_stream(taken.fuse())).into_response())
 }
 
 /// One that was read from the store.
 pub(super) fn stored(scan: &str, text: String, place: OwnedSemaphorePermit) -> Response {
     let rest = (Bytes::from(text), place);
-    let pieces = futures_util::stream::unfold(rest, |(mut rest, place)| async {
+    let pieces = stream::unfold(rest, |(mut rest, place)| async {
         let piece = rest.split_to(PIECE.min(rest.len()));
         (!piece.is_empty()).then_some((Ok::<_, io::Error>(piece), (rest, place)))
     });
-    (etag(scan), Body::from_stream(pieces)).into_response()
+    (etag(scan), Body::from_stream(pieces.fuse())).into_response()
 }
 
 pub(super) async fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {

@@ -39,7 +39,7 @@ pub(super) struct Page {
     #[param(value_type = Option<usize>, minimum = 1, maximum = 500, default = 100)]
     limit: Limit,
     /// Scans before the one of this id.
-    #[param(pattern = "^[0-9a-f]{16}$")]
+    #[param(pattern = "^[0-9a-z]{1,64}$")]
     after: Option<String>,
 }
 
@@ -60,8 +60,11 @@ pub(super) async fn list(
     }
     let read = shared.served.daemon.stored("list the scans", |store| Ok(store.scans(KEPT)?));
     let records = read.await?;
-    let older =
-        records.iter().filter(|it| page.after.as_deref().is_none_or(|after| &*it.id < after));
+    let after = page.after.as_deref();
+    let behind = after.map(|after| records.iter().position(|it| &*it.id == after));
+    // Nothing is behind a scan that is no longer kept: it was the oldest.
+    let first = behind.map_or(0, |it| it.map_or(records.len(), |it| it + 1));
+    let older = records[first..].iter();
     let (records, more) = paging::page(older, page.limit);
     let next = records.last().filter(|_| more);
     let next = next.map(|it| paging::next(uri.path(), uri.query(), "after", &it.id));

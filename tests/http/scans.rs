@@ -149,7 +149,7 @@ async fn a_body_may_be_left_out_and_must_be_json_where_it_is_not() {
     }
     let deep = "[".repeat(30_000);
     let request = ask().header("content-type", "application/json").body(deep);
-    refused(request, StatusCode::BAD_REQUEST, "malformed").await;
+    refused(request, StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
     house.leave().await;
 }
 
