@@ -89,6 +89,14 @@ impl Global {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// Run the daemon: scans by the schedule and on demand, API, metrics and status page
+    #[command(
+        after_help = "Example:\n  watertight --config /etc/watertight/watertight.toml serve\n\n\
+        It scans at its start and then by `schedule.scan`. SIGHUP reloads the configuration, whole or not at all; \
+        SIGTERM ends a running scan early and keeps what it had seen.\n\n\
+        Exit codes:\n  0   it was asked to end\n  2   wrong configuration, or another daemon holds the store\n  70  a fault of watertight's own"
+    )]
+    Serve,
     /// Scan now, report, and say by the exit code whether every tenant is isolated
     Verify(VerifyArgs),
     /// Test the connection to every tenant's database, nothing more

@@ -60,6 +60,10 @@ pub struct Cycle {
     pub refused: Vec<RefusedSecret>,
     /// Targets whose secret was taken.
     pub accepted: Vec<(TenantId, TargetName)>,
+    /// Groups that were put before the witness.
+    pub witness_rounds: usize,
+    /// Of those, the ones of which it could not tell everything.
+    pub witness_inconclusive: usize,
 }
 
 /// Steps of a cycle, for whoever watches it.
@@ -133,6 +137,9 @@ impl Monitor {
         cycle.report.warnings.clone_from(&snapshot.warnings);
         cycle.report.warnings.extend(ask.stop.is_cancelled().then(|| STOPPED.to_owned()));
         (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
+        cycle.witness_rounds = witnessed.len();
+        let open = |it: &&Witnessed| !it.undecided.is_empty() || !it.blind.is_empty();
+        cycle.witness_inconclusive = witnessed.iter().filter(open).count();
         cycle
     }
 
@@ -196,7 +203,15 @@ fn conclude(
         findings,
         warnings: Vec::new(),
     };
-    Cycle { report, unreported, baselines, refused: Vec::new(), accepted: Vec::new() }
+    Cycle {
+        report,
+        unreported,
+        baselines,
+        refused: Vec::new(),
+        accepted: Vec::new(),
+        witness_rounds: 0,
+        witness_inconclusive: 0,
+    }
 }
 
 /// Sortable by time.

@@ -256,6 +256,13 @@ fn told(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
+impl RegistryOptions {
+    /// The sources' names, in the order of the configuration.
+    pub fn source_names(&self) -> Vec<String> {
+        names(&self.sources)
+    }
+}
+
 /// One name for each source: two queries on one database are told apart by their place in the configuration.
 fn names(sources: &[SourceOptions]) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();

@@ -9,6 +9,7 @@
 //! - a report is written to any writer and held only once, so that a fleet of 100 000 tenants fits.
 
 pub mod explain;
+pub mod gate;
 pub mod github;
 pub mod json;
 pub mod judge;

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::config::{Config, NoFile, PREFIX, ProbeSettings};
 use crate::model::policy::Policy;
 use crate::monitor::memory::{self, KnownRows, Memory};
-use crate::monitor::{Ask, Cycle, Monitor, Stage};
+use crate::monitor::{Ask, Cycle, Monitor, Recognise, Stage};
 use crate::probe::{ProbeOptions, Prober};
 use crate::registry::{self, RegistryError, Snapshot};
 use crate::scan::ScanLimits;
@@ -119,11 +119,12 @@ impl Platform {
     }
 
     pub(super) fn monitor(&self) -> Result<Monitor, Ended> {
+        monitor(&self.config.probe_options(), self.config.policy(), self.recognise())
+    }
+
+    pub(super) fn recognise(&self) -> Recognise {
         let store = Arc::clone(&self.store);
-        let recognise = Arc::new(move |tenant: &_, target: &_, secret: &_| {
-            store.secret_digest(tenant, target, secret)
-        });
-        monitor(&self.config.probe_options(), self.config.policy(), recognise)
+        Arc::new(move |tenant, target, secret| store.secret_digest(tenant, target, secret))
     }
 
     pub(super) fn keep(&self, cycle: &Cycle) -> anyhow::Result<()> {
@@ -162,7 +163,7 @@ pub(super) fn names_nobody(config: &Config) -> bool {
 pub(super) fn monitor(
     settings: &ProbeSettings,
     policy: Policy,
-    recognise: crate::monitor::Recognise,
+    recognise: Recognise,
 ) -> Result<Monitor, Ended> {
     let options = ProbeOptions {
         timeout: settings.timeout,

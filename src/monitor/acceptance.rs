@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::change::{Baseline, Change};
+use crate::model::change::{Baseline, Change, PlannedKinds};
 use crate::model::tenant::TenantId;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -64,6 +64,7 @@ impl Acceptance {
         // Without an end the change is over as soon as it is recorded: what was seen is the baseline now.
         let change = Change {
             tenants: self.tenants,
+            kinds: PlannedKinds::default(),
             reason: self.reason,
             ticket: self.ticket,
             by: self.by,

@@ -1,0 +1,172 @@
+//! The facts behind a finding, laid out so that a person sees what is equal.
+//!
+//! Why targets stand side by side: sharing is seen in two columns that say the same, and nobody compares two paragraphs
+//! of eighteen-digit numbers by eye.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words;
+use crate::model::finding::{Evidence, Fact};
+use crate::report::visible::clipped;
+
+/// Characters of one fact.
+const LONGEST: usize = 300;
+/// Facts of one list.
+const ITEMS: usize = 50;
+/// Targets side by side.
+const COLUMNS: usize = 8;
+/// Facts of one target.
+const LINES: usize = 40;
+/// How deep a fact within a fact is told.
+const DEPTH: usize = 4;
+
+/// In which order a target's facts are compared: who it is, then what proves it, then where it is.
+const ORDER: &[&str] = &[
+    "tenant",
+    "target",
+    "system_identifier",
+    "database_oid",
+    "database",
+    "started_at",
+    "timeline",
+    "in_recovery",
+    "server_address",
+    "server_port",
+    "host",
+    "port",
+];
+
+pub(super) enum Shown {
+    Text { name: String, value: String },
+    List { name: String, items: Vec<String>, left_out: usize },
+    Grid { name: String, rows: Vec<Line>, left_out: usize },
+}
+
+/// One fact of all targets.
+pub(super) struct Line {
+    pub name: String,
+    pub cells: Vec<String>,
+    /// All say the same.
+    pub same: bool,
+}
+
+pub(super) fn show(evidence: &Evidence) -> Vec<Shown> {
+    evidence.0.iter().map(|(name, fact)| one(name, fact)).collect()
+}
+
+fn one(name: &str, fact: &Fact) -> Shown {
+    let title = words::plain(&clipped(name, LONGEST));
+    match fact {
+        Fact::List(facts) if !facts.is_empty() => {
+            let maps: Option<Vec<_>> = facts.iter().map(map).collect();
+            match maps {
+                Some(maps) => grid(title, &maps),
+                None => list(title, facts.iter().map(|it| text(it, DEPTH)), facts.len()),
+            }
+        }
+        Fact::Map(facts) if !facts.is_empty() => {
+            let items = facts.iter().map(|(name, fact)| {
+                format!("{}: {}", words::plain(&clipped(name, LONGEST)), text(fact, DEPTH))
+            });
+            list(title, items, facts.len())
+        }
+        other => Shown::Text { name: title, value: text(other, DEPTH) },
+    }
+}
+
+fn map(fact: &Fact) -> Option<&BTreeMap<String, Fact>> {
+    if let Fact::Map(facts) = fact { Some(facts) } else { None }
+}
+
+fn list(name: String, items: impl Iterator<Item = String>, count: usize) -> Shown {
+    let left_out = count.saturating_sub(ITEMS);
+    Shown::List { name, items: items.take(ITEMS).collect(), left_out }
+}
+
+fn grid(name: String, targets: &[&BTreeMap<String, Fact>]) -> Shown {
+    let shown = &targets[..targets.len().min(COLUMNS)];
+    let names: BTreeSet<&str> = shown.iter().flat_map(|it| it.keys()).map(String::as_str).collect();
+    let known = ORDER.iter().copied().filter(|it| names.contains(it));
+    let others = names.iter().copied().filter(|it| !ORDER.contains(it));
+    let rows = known.chain(others).take(LINES).map(|fact| compare(fact, shown)).collect();
+    Shown::Grid { name, rows, left_out: targets.len() - shown.len() }
+}
+
+fn compare(name: &str, targets: &[&BTreeMap<String, Fact>]) -> Line {
+    let facts: Vec<Option<&Fact>> = targets.iter().map(|it| it.get(name)).collect();
+    let same = 1 < facts.len() && facts[0].is_some() && facts.iter().all(|it| *it == facts[0]);
+    let cells = facts.iter().map(|it| it.map_or_else(|| "–".to_owned(), |it| text(it, DEPTH)));
+    Line { name: words::plain(&clipped(name, LONGEST)), cells: cells.collect(), same }
+}
+
+/// On one line, whatever it is.
+fn text(fact: &Fact, depth: usize) -> String {
+    let joined = match fact {
+        Fact::Text(text) => text.clone(),
+        Fact::Number(number) => number.to_string(),
+        Fact::Yes(true) => "yes".to_owned(),
+        Fact::Yes(false) => "no".to_owned(),
+        Fact::List(_) | Fact::Map(_) if depth == 0 => "…".to_owned(),
+        Fact::List(facts) if facts.is_empty() => "none".to_owned(),
+        Fact::Map(facts) if facts.is_empty() => "none".to_owned(),
+        Fact::List(facts) => {
+            let items = facts.iter().take(ITEMS).map(|it| text(it, depth - 1));
+            items.collect::<Vec<_>>().join(", ")
+        }
+        Fact::Map(facts) => {
+            let items = facts.iter().take(ITEMS);
+            let items = items.map(|(name, fact)| format!("{name}: {}", text(fact, depth - 1)));
+            items.collect::<Vec<_>>().join(", ")
+        }
+    };
+    clipped(&joined, LONGEST).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(tenant: &str, system: &str) -> Fact {
+        Fact::Map(
+            [("tenant", tenant), ("system_identifier", system)]
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .into(),
+        )
+    }
+
+    #[test]
+    fn targets_stand_side_by_side_and_what_is_equal_is_marked() {
+        let evidence =
+            Evidence::default().with("targets", vec![target("a", "7"), target("b", "7")]);
+        let [Shown::Grid { rows, left_out, .. }] = &show(&evidence)[..] else { panic!("no grid") };
+        let told: Vec<_> = rows.iter().map(|it| (&*it.name, it.cells.join(" "), it.same)).collect();
+        assert_eq!(
+            told,
+            [("Tenant", "a b".to_owned(), false), ("System identifier", "7 7".to_owned(), true)]
+        );
+        assert_eq!(*left_out, 0);
+    }
+
+    #[test]
+    fn a_server_that_sends_much_is_cut() {
+        let mut deep = Fact::Text("x".repeat(10_000));
+        for _ in 0..1_000 {
+            deep = Fact::List(vec![deep]);
+        }
+        let many: Vec<Fact> = (0..10_000_i64).map(Fact::from).collect();
+        let wide: Vec<Fact> = (0..1_000).map(|it| target(&it.to_string(), "7")).collect();
+        let evidence = Evidence::default()
+            .with("deep", deep)
+            .with("many", Fact::List(many))
+            .with("wide", Fact::List(wide));
+        for shown in show(&evidence) {
+            match shown {
+                Shown::Text { value, .. } => assert!(value.chars().count() <= LONGEST + 1),
+                Shown::List { items, left_out, .. } => assert!(items.len() + left_out <= 10_000),
+                Shown::Grid { rows, left_out, .. } => {
+                    assert_eq!((rows[0].cells.len(), left_out), (COLUMNS, 1_000 - COLUMNS));
+                }
+            }
+        }
+    }
+}
