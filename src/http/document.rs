@@ -118,7 +118,9 @@ fn complete(operation: &mut Operation, open: bool) {
 }
 
 fn describe(status: &str, answer: &mut Answer) {
-    if status.starts_with(['4', '5']) {
+    // The gate's own refusals are its decision. What anybody may be told beside it is a problem all the same.
+    let is_decision = status == "409" && !answer.content.is_empty();
+    if status.starts_with(['4', '5']) && !is_decision {
         let schema = Ref::from_schema_name(ProblemView::name());
         let content = ContentBuilder::new().schema(Some(schema)).build();
         answer.content.insert(PROBLEM.to_owned(), RefOr::T(content));

@@ -29,34 +29,38 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 pub(super) async fn finish(
-    State(_shared): State<Arc<Shared>>,
+    State(shared): State<Arc<Shared>>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let began = Instant::now();
+    let counted = shared.served.daemon.metrics().request();
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     let asked = Asked::of(&request);
     let mut response = written(next.run(request).await, &asked, &id);
     headers(response.headers_mut(), &id);
-    asked.log(response.status(), began.elapsed(), &id);
+    let (status, took) = (response.status(), began.elapsed());
+    asked.log(status, took, &id);
+    counted.answered(asked.method.as_str(), asked.route.as_deref(), status.as_u16(), took);
     response
 }
 
 /// What the log says of a request: the route and never the path, which may hold anything.
 struct Asked {
     method: Method,
-    route: Box<str>,
+    /// `None` where none fitted.
+    route: Option<Box<str>>,
 }
 
 impl Asked {
     fn of(request: &Request) -> Self {
-        let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
-        Self { method: request.method().clone(), route: route.into() }
+        let route = request.extensions().get::<MatchedPath>().map(|it| it.as_str().into());
+        Self { method: request.method().clone(), route }
     }
 
     fn log(&self, status: StatusCode, took: Duration, id: &RequestId) {
-        let (method, route, request_id) = (&self.method, &*self.route, id.as_str());
+        let (method, route, request_id) = (&self.method, self.route.as_deref(), id.as_str());
         tracing::debug!(%method, route, status = status.as_u16(), ?took, request_id, "answered");
     }
 }
@@ -93,7 +97,7 @@ fn written(mut response: Response, asked: &Asked, id: &RequestId) -> Response {
 /// The one place where an error of a request is logged.
 fn log(problem: &Problem, asked: &Asked, id: &RequestId) {
     let Some(cause) = &problem.cause else { return };
-    let (method, route, request_id) = (&asked.method, &*asked.route, id.as_str());
+    let (method, route, request_id) = (&asked.method, asked.route.as_deref(), id.as_str());
     tracing::error!(%method, route, request_id, "{}: {cause:#}", problem.kind.title());
 }
 

@@ -64,10 +64,15 @@ impl Moment {
 }
 
 pub(super) fn words() -> Object {
+    line(LONGEST)
+}
+
+/// Of characters that every reader takes; others are taken too where they can be shown.
+pub(super) fn line(longest: usize) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .min_length(Some(1))
-        .max_length(Some(LONGEST))
+        .max_length(Some(longest))
         .pattern(Some(r"^[ -~]*[!-~][ -~]*$"))
         .build()
 }
