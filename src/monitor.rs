@@ -7,6 +7,7 @@
 //! keeps what the cycle returns.
 
 mod asked;
+pub mod day;
 pub mod memory;
 mod visits;
 
