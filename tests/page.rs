@@ -582,6 +582,23 @@ fn a_form_leads_back_to_a_place_of_ours_alone() {
 }
 
 #[test]
+fn a_form_leads_back_without_what_was_just_said() {
+    let demo = fleets::demo();
+    for (here, expected) in [
+        ("/?q=a&notice=scan-asked", "/?q=a"),
+        ("/?notice=scan-asked", "/"),
+        ("//evil.example", "/"),
+    ] {
+        let html = views::overview(Frame { here, ..frame(Some(&demo)) }, &Query::default());
+        let tags = tags(&html);
+        assert_eq!(
+            find(&tags, "input", "name", "back").and_then(|it| it.get("value")),
+            Some(expected)
+        );
+    }
+}
+
+#[test]
 fn a_notice_is_one_of_a_closed_list() {
     let demo = fleets::demo();
     for notice in Notice::ALL {

@@ -6,6 +6,27 @@ import { join } from "node:path";
 import { finish, inspect, launch, open, picture, SIZES, THEMES } from "./browser.mjs";
 
 const { DRAWN, ASSETS, ONLY = "" } = process.env;
+
+// Which views are looked at in which fleet: one tenant and one finding say as much as all.
+const VIEWS = {
+  demo: ["index", "running", "stale", "notice", "map", "findings", "finding", "tenant-hooli", "tenant-wonka", "login", "api", "nothing"],
+  everything: ["index", "map", "findings", "finding", "tenant-ill-query-failed"],
+  hostile: ["index", "map", "findings", "finding", "tenant-acme"],
+  large: ["index", "map", "findings", "finding"],
+  clean: ["index", "map", "findings"],
+  empty: ["index"],
+  none: ["index", "map", "findings"],
+};
+
+function file(fleet, view) {
+  if (view !== "finding") return `${view.replace(/^tenant-/, "tenants-")}.html`;
+  return readdirSync(join(DRAWN, fleet)).sort().find((it) => it.startsWith("findings-"));
+}
+
+const looked = Object.entries(VIEWS)
+  .flatMap(([fleet, views]) => views.map((view) => ({ fleet, view, file: file(fleet, view) })))
+  .filter(({ fleet, view }) => `${fleet}/${view}`.includes(ONLY));
+
 const POLICY = readFileSync(join(DRAWN, "content-policy"), "utf8");
 const TYPES = { css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8", svg: "image/svg+xml", html: "text/html; charset=utf-8" };
 
@@ -34,20 +55,13 @@ const browser = await launch();
 let looks = 0;
 for (const theme of THEMES) {
   for (const size of Object.keys(SIZES)) {
-    const { context, page, told } = await open(browser, theme, size);
-    for (const fleet of readdirSync(DRAWN, { withFileTypes: true }).filter((it) => it.isDirectory())) {
-      // One of each view is enough, of the fleets in which they differ only in names.
-      const seen = {};
-      for (const file of readdirSync(join(DRAWN, fleet.name)).sort()) {
-        const view = file.replace(/^(tenants|findings)-.*/, "$1-");
-        seen[view] = (seen[view] ?? 0) + 1;
-        if (3 < seen[view] || !`${fleet.name}/${file}`.includes(ONLY)) continue;
-        told.where = `${theme} ${size}`;
-        await page.goto(`${base}/${fleet.name}/${file}`);
-        await inspect(page, `${theme} ${size} ${fleet.name}/${file}`);
-        if (seen[view] === 1) await picture(page, `${fleet.name}-${file.replace(/(-[0-9a-f]{64})?\.html$/, "")}-${size}-${theme}`);
-        looks += 1;
-      }
+    const { context, page } = await open(browser, theme, size);
+    for (const { fleet, file, view } of looked) {
+      const where = `${fleet}/${view}`;
+      await page.goto(`${base}/${fleet}/${file}`);
+      await inspect(page, `${theme} ${size} ${where}`);
+      await picture(page, `${fleet}-${view}-${size}-${theme}`);
+      looks += 1;
     }
     await context.close();
   }

@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::groups::Group;
-use crate::model::finding::{Finding, Kind, Severity};
+use crate::model::finding::{Finding, Kind};
 use crate::model::tenant::TenantId;
 
 /// What is drawn of one group. The rest is counted.
@@ -57,7 +57,6 @@ pub(super) struct Pill<'a> {
 pub(super) struct Hub {
     pub finding: String,
     pub kind: Kind,
-    pub severity: Severity,
     /// Its name in two lines.
     pub words: (String, String),
     pub x: usize,
@@ -155,7 +154,6 @@ fn hub(finding: &Finding, place: usize, count: usize, height: usize) -> Hub {
     Hub {
         finding: finding.id.to_string(),
         kind,
-        severity: finding.claim.severity,
         words,
         x: WIDTH / 2,
         y: (height - count * HUB_STEP) / 2 + place * HUB_STEP + HUB_STEP / 2,
@@ -198,7 +196,7 @@ mod tests {
 
     use super::super::groups;
     use super::*;
-    use crate::model::finding::{Certainty, Claim, Evidence, FindingId, State};
+    use crate::model::finding::{Certainty, Claim, Evidence, FindingId, Severity, State};
 
     fn finding(kind: Kind, members: &BTreeSet<TenantId>) -> Finding {
         Finding {
