@@ -114,7 +114,7 @@ async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyh
         Command::Verify(args) => verify::verify(&cli.global, args, &here, stop).await,
         Command::Ping(args) => verify::ping(&cli.global, args, &here, stop).await,
         Command::Check(args) => check::check(&cli.global, args, &here, stop).await,
-        Command::Accept(args) => accept::accept(&cli.global, args),
+        Command::Accept(args) => accept::accept(&cli.global, args).await,
         Command::Report(args) => report::report(&cli.global, args, here),
         Command::Tenants(command) => tenants::run(&cli.global, command, &here).await,
         Command::Config(command) => configuration::run(&cli.global, *command),

@@ -22,6 +22,7 @@ mod finish;
 mod host;
 mod listen;
 mod liveness;
+mod local;
 pub mod options;
 mod paging;
 mod path;
@@ -47,7 +48,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use self::options::Options;
+use self::options::{Limits, Options};
 use self::state::Shared;
 use crate::daemon::Daemon;
 
@@ -79,7 +80,8 @@ pub async fn serve_tcp(
     served: Served,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let shared = Arc::new(Shared::new(served));
+    let limits = served.options.borrow().limits;
+    let shared = Arc::new(Shared::new(served, limits));
     listen::tcp(listener, &shared, &stop).await
 }
 
@@ -90,6 +92,6 @@ pub async fn serve_socket(
     served: Served,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let shared = Arc::new(Shared::new(served));
+    let shared = Arc::new(Shared::new(served, Limits::LOCAL));
     listen::socket(path, &shared, &stop).await
 }

@@ -69,6 +69,9 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 
+// What a command asks of a running daemon.
+pub mod client;
+
 // What scrapers, browsers and commands of the same machine are answered while the daemon runs.
 pub mod http;
 

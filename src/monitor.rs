@@ -6,6 +6,7 @@
 //! Invariants: every target that was asked for has exactly one observation; nothing is stored here, the caller
 //! keeps what the cycle returns.
 
+pub mod acceptance;
 mod asked;
 pub mod day;
 pub mod memory;

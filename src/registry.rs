@@ -12,6 +12,7 @@ pub mod file;
 pub mod merge;
 pub mod query;
 pub mod row;
+pub mod stored;
 pub mod tenant;
 
 use std::borrow::Cow;

@@ -1,5 +1,7 @@
 //! The HTTP side over real sockets: who is let in, what is told, and what becomes of every bad request.
 
+#[path = "http/commands.rs"]
+mod commands;
 #[path = "http/document.rs"]
 mod document;
 #[path = "http/house.rs"]

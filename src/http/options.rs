@@ -73,21 +73,33 @@ pub struct Limits {
     pub waiters: usize,
 }
 
+impl Limits {
+    /// Of the socket: whoever can open it could write the store as well, and imports a whole registry in one request.
+    pub(super) const LOCAL: Self = Self {
+        body: 256 * 1024 * 1024,
+        answer: Duration::from_mins(1),
+        transfer: Duration::from_mins(1),
+        ..Self::USUAL
+    };
+
+    const USUAL: Self = Self {
+        body: 64 * 1024,
+        connections: 1_000,
+        requests: 256,
+        rate: 2_000,
+        burst: 4_000,
+        refusals: 30,
+        head: Duration::from_secs(20),
+        transfer: Duration::from_secs(20),
+        answer: Duration::from_secs(30),
+        wait: Duration::from_mins(10),
+        waiters: 64,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            body: 64 * 1024,
-            connections: 1_000,
-            requests: 256,
-            rate: 2_000,
-            burst: 4_000,
-            refusals: 30,
-            head: Duration::from_secs(20),
-            transfer: Duration::from_secs(20),
-            answer: Duration::from_secs(30),
-            wait: Duration::from_mins(10),
-            waiters: 64,
-        }
+        Self::USUAL
     }
 }
 

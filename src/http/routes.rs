@@ -19,7 +19,7 @@ use super::document;
 use super::finish::{finish, panicked};
 use super::problem::{Kind, Problem};
 use super::state::Shared;
-use super::{findings, liveness, scans, tenants};
+use super::{findings, liveness, local, scans, tenants};
 
 /// Answered to anybody, by whatever name they call us.
 pub(super) const ANYBODYS: [&str; 2] = ["/-/healthy", "/-/ready"];
@@ -56,7 +56,7 @@ pub(super) fn tcp(shared: &Arc<Shared>) -> Router {
 /// The same, and what only a command of this machine may ask.
 pub(super) fn socket(shared: &Arc<Shared>) -> Router {
     let (router, _) = api().split_for_parts();
-    around(router, shared)
+    around(router.merge(local::router()), shared)
 }
 
 fn around(router: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router {

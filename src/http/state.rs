@@ -32,9 +32,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// The limits are those of now: they do not change while the listener lives.
-    pub(super) fn new(served: Served) -> Self {
-        let limits = served.options.borrow().limits;
+    pub(super) fn new(served: Served, limits: Limits) -> Self {
         Self {
             served,
             limits,

@@ -79,7 +79,7 @@ pub fn finding(finding: &Finding) -> impl Serialize + use<'_> {
 
 /// The counts as they stand in the document.
 pub fn summary(report: &Report) -> impl Serialize + use<> {
-    SummaryView::of(report)
+    SummaryView::from(report.summary())
 }
 
 /// Reads a report back. The caller bounds the length of the text; what is built from it is of the same order.

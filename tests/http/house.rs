@@ -29,6 +29,7 @@ use watertight::probe::{ProbeOptions, Prober};
 use watertight::report::json;
 use watertight::scan::ScanLimits;
 use watertight::store::Store;
+use watertight::store::hold::Hold;
 use watertight::store::scans::FinishedScan;
 use watertight::store::url::StoreUrl;
 
@@ -45,6 +46,7 @@ pub(crate) struct House {
     pub(crate) ready: watch::Sender<Ready>,
     pub(crate) reloads: mpsc::Receiver<oneshot::Sender<Result<(), Vec<String>>>>,
     pub(crate) home: TempDir,
+    pub(crate) hold: Hold,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: JoinSet<anyhow::Result<()>>,
     /// Accepts every visit and never answers one.
@@ -119,6 +121,7 @@ impl House {
         let home = tempfile::tempdir().unwrap();
         let url = StoreUrl::Sqlite(home.path().join("w.db"));
         let store = Arc::new(Store::open(&url, None).unwrap());
+        let hold = store.hold().unwrap();
         if let Some(report) = &plan.before {
             remember(&store, report);
         }
@@ -149,6 +152,12 @@ impl House {
             scanning.0.scan_until(&scanning.1).await;
             Ok(())
         });
+        let listening = async {
+            while !home.path().join("w.db.sock").exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, listening).await.expect("the socket is there in time");
         let client = client().build().unwrap();
         let (_silent, _settings) = (silent, settings);
         Self {
@@ -159,6 +168,7 @@ impl House {
             ready,
             reloads,
             home,
+            hold,
             stop,
             tasks,
             _silent,
