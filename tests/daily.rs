@@ -156,8 +156,6 @@ fn before_the_first_scan_nothing_is_proven() {
                     from 2026-09-20T14:23:20Z until 2026-09-21T14:23:20Z: 0 scans of the
                     whole fleet: 0 found a breach, 0 left something unverified; 0 of
                     parts of it; the longest time without one: 1 d
-
-        Nothing changed.
     "#]]
     .assert_eq(&World::default().written(Format::Table, Style::default()));
     let json = World::default().written(Format::Json, Style::default());

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_is_not_behind_is_refused() {
-        for text in ["2026-11-24", "-2h", "0s", "20000y"] {
+        for text in ["2026-11-24", "-2h", "0s", "15000y"] {
             check(text, Err(NotBehind));
         }
         Since::parse("yesterday").unwrap_err();

@@ -125,6 +125,11 @@ impl<'a> Daily<'a> {
         }
     }
 
+    /// Whether somebody looked and nothing changed.
+    fn is_quiet(&self) -> bool {
+        0 < self.scans.full() && self.opened.is_empty() && self.resolved.is_empty()
+    }
+
     /// Without a scan nothing is proven.
     pub fn verdict(&self) -> Verdict {
         self.report.map_or(Verdict::Unverified, Report::verdict)

@@ -48,8 +48,7 @@ pub(super) fn write(daily: &Daily<'_>, out: &mut dyn Write) -> io::Result<()> {
     });
     list("Unverified", unverified, out)?;
     said(daily, out)?;
-    let quiet = daily.opened.is_empty() && daily.resolved.is_empty();
-    if quiet { writeln!(out, "\nNothing changed.") } else { Ok(()) }
+    if daily.is_quiet() { writeln!(out, "\nNothing changed.") } else { Ok(()) }
 }
 
 /// What people planned, and what they let through.

@@ -36,8 +36,7 @@ pub(super) fn write(daily: &Daily<'_>, style: Style, out: &mut dyn Write) -> io:
     list(style, ("planned", Color::Cyan), &changes, out)?;
     let overrides: Vec<_> = daily.overrides.iter().map(|it| overridden(it)).collect();
     list(style, ("overridden", Color::Yellow), &overrides, out)?;
-    let quiet = daily.opened.is_empty() && daily.resolved.is_empty();
-    if quiet { writeln!(out, "\nNothing changed.") } else { Ok(()) }
+    if daily.is_quiet() { writeln!(out, "\nNothing changed.") } else { Ok(()) }
 }
 
 /// The verdict, and what it rests on.
