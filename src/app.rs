@@ -8,6 +8,7 @@ mod check;
 mod configuration;
 mod demo;
 mod platform;
+mod report;
 mod serve;
 mod tenants;
 mod verify;
@@ -114,6 +115,7 @@ async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyh
         Command::Ping(args) => verify::ping(&cli.global, args, &here, stop).await,
         Command::Check(args) => check::check(&cli.global, args, &here, stop).await,
         Command::Accept(args) => accept::accept(&cli.global, args).await,
+        Command::Report(args) => report::report(&cli.global, args, here),
         Command::Tenants(command) => tenants::run(&cli.global, command, &here).await,
         Command::Config(command) => configuration::run(&cli.global, *command),
         Command::Demo(args) => demo::demo(&cli.global, *args, running, &here, stop).await,

@@ -13,6 +13,7 @@ pub mod listing;
 pub mod manual;
 pub mod progress;
 pub mod registry;
+pub mod since;
 pub mod terminal;
 pub mod until;
 pub mod usage;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::arguments::{AcceptArgs, CheckArgs, DemoArgs, PingArgs, VerifyArgs};
+use self::arguments::{AcceptArgs, CheckArgs, DailyArgs, DemoArgs, PingArgs, VerifyArgs};
 use self::registry::TenantsCommand;
 use crate::telemetry::{LogFormat, Loudness};
 
@@ -105,6 +106,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Record a planned change of tenants' databases, so that it is no drift
     Accept(AcceptArgs),
+    /// Tell how the fleet stands and what happened since; nothing is visited
+    Report(DailyArgs),
     /// Show and edit the registry of tenants
     #[command(subcommand)]
     Tenants(TenantsCommand),

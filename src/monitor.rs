@@ -8,6 +8,7 @@
 
 pub mod acceptance;
 mod asked;
+pub mod day;
 pub mod memory;
 mod visits;
 

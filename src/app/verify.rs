@@ -173,7 +173,7 @@ fn unknown(snapshot: &Snapshot, only: &BTreeSet<TenantId>) -> Option<Ended> {
 }
 
 /// Known before the scan: a minute's work must not end with nowhere to put it.
-fn unwritable(path: &Path) -> Option<Ended> {
+pub(super) fn unwritable(path: &Path) -> Option<Ended> {
     let error = output::try_place(path).err()?;
     Some(Ended::refused(format!(
         "--output {}: {error}: name a file that can be written",

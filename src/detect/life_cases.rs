@@ -235,8 +235,22 @@ fn what_is_expected_to_fail_is_no_sign_that_we_fail() {
 #[test]
 fn our_own_failure_holds_back_health_and_never_isolation() {
     let names: Vec<String> = (10..30).map(|it| format!("t{it}")).collect();
-    let failing: String = names[..12].iter().map(|it| format!("{it} failed=timeout\n")).collect();
-    let serving: String = names[12..].iter().map(|it| format!("{it}\n")).collect();
+    let failing = format!(
+        "{} failed=timeout
+",
+        names[..12].join(
+            " failed=timeout
+"
+        )
+    );
+    let serving = format!(
+        "{}
+",
+        names[12..].join(
+            "
+"
+        )
+    );
     let before = format!("before {}\n", names.join(" "));
     let shared = "a sys=1 start=1\nb sys=1 start=1\nwitness server=a:5,b:5\n";
     let scan = format!("{failing}{serving}{shared}{before}");

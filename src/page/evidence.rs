@@ -36,65 +36,88 @@ const ORDER: &[&str] = &[
     "port",
 ];
 
-pub(super) enum Shown {
-    Text { name: String, value: String },
-    List { name: String, items: Vec<String>, left_out: usize },
-    Grid { name: String, rows: Vec<Line>, left_out: usize },
+/// What is worth a mark where all targets say the same: who the running server is, and which of its databases. Equal
+/// hosts and names prove nothing.
+const TELLING: &[&str] = &["system_identifier", "database_oid", "started_at"];
+
+#[derive(Default)]
+pub(super) struct Shown {
+    pub facts: Vec<Lines>,
+    pub grids: Vec<Grid>,
 }
 
-/// One fact of all targets.
+/// A fact in lines of its own.
+pub(super) struct Lines {
+    pub name: String,
+    pub lines: Vec<String>,
+    pub left_out: usize,
+}
+
+/// Things of one kind, each a column.
+pub(super) struct Grid {
+    pub name: String,
+    pub rows: Vec<Line>,
+    pub left_out: usize,
+}
+
+/// One fact of all of them.
 pub(super) struct Line {
     pub name: String,
     pub cells: Vec<String>,
-    /// All say the same.
+    /// All say the same, and it tells something.
     pub same: bool,
 }
 
-pub(super) fn show(evidence: &Evidence) -> Vec<Shown> {
-    evidence.0.iter().map(|(name, fact)| one(name, fact)).collect()
+pub(super) fn show(evidence: &Evidence) -> Shown {
+    let mut shown = Shown::default();
+    for (name, fact) in &evidence.0 {
+        let title = words::plain(&clipped(name, LONGEST));
+        match maps(fact) {
+            Some(maps) => shown.grids.push(grid(title, &maps)),
+            None => shown.facts.push(lines(title, fact)),
+        }
+    }
+    shown
 }
 
-fn one(name: &str, fact: &Fact) -> Shown {
-    let title = words::plain(&clipped(name, LONGEST));
-    match fact {
+/// Of a list in which every fact is made of named ones.
+fn maps(fact: &Fact) -> Option<Vec<&BTreeMap<String, Fact>>> {
+    let Fact::List(facts) = fact else { return None };
+    let maps = facts.iter().map(|it| if let Fact::Map(facts) = it { Some(facts) } else { None });
+    maps.collect::<Option<Vec<_>>>().filter(|it| !it.is_empty())
+}
+
+fn lines(name: String, fact: &Fact) -> Lines {
+    let (lines, count): (Vec<String>, usize) = match fact {
         Fact::List(facts) if !facts.is_empty() => {
-            let maps: Option<Vec<_>> = facts.iter().map(map).collect();
-            match maps {
-                Some(maps) => grid(title, &maps),
-                None => list(title, facts.iter().map(|it| text(it, DEPTH)), facts.len()),
-            }
+            (facts.iter().take(ITEMS).map(|it| text(it, DEPTH)).collect(), facts.len())
         }
         Fact::Map(facts) if !facts.is_empty() => {
-            let items = facts.iter().map(|(name, fact)| {
+            let one = |(name, fact): (&String, &Fact)| {
                 format!("{}: {}", words::plain(&clipped(name, LONGEST)), text(fact, DEPTH))
-            });
-            list(title, items, facts.len())
+            };
+            (facts.iter().take(ITEMS).map(one).collect(), facts.len())
         }
-        other => Shown::Text { name: title, value: text(other, DEPTH) },
-    }
+        other => (vec![text(other, DEPTH)], 1),
+    };
+    Lines { name, left_out: count - lines.len(), lines }
 }
 
-fn map(fact: &Fact) -> Option<&BTreeMap<String, Fact>> {
-    if let Fact::Map(facts) = fact { Some(facts) } else { None }
-}
-
-fn list(name: String, items: impl Iterator<Item = String>, count: usize) -> Shown {
-    let left_out = count.saturating_sub(ITEMS);
-    Shown::List { name, items: items.take(ITEMS).collect(), left_out }
-}
-
-fn grid(name: String, targets: &[&BTreeMap<String, Fact>]) -> Shown {
+fn grid(name: String, targets: &[&BTreeMap<String, Fact>]) -> Grid {
     let shown = &targets[..targets.len().min(COLUMNS)];
     let names: BTreeSet<&str> = shown.iter().flat_map(|it| it.keys()).map(String::as_str).collect();
     let known = ORDER.iter().copied().filter(|it| names.contains(it));
     let others = names.iter().copied().filter(|it| !ORDER.contains(it));
     let rows = known.chain(others).take(LINES).map(|fact| compare(fact, shown)).collect();
-    Shown::Grid { name, rows, left_out: targets.len() - shown.len() }
+    Grid { name, rows, left_out: targets.len() - shown.len() }
 }
 
 fn compare(name: &str, targets: &[&BTreeMap<String, Fact>]) -> Line {
     let facts: Vec<Option<&Fact>> = targets.iter().map(|it| it.get(name)).collect();
-    let same = 1 < facts.len() && facts[0].is_some() && facts.iter().all(|it| *it == facts[0]);
+    let same = TELLING.contains(&name)
+        && 1 < facts.len()
+        && facts[0].is_some()
+        && facts.iter().all(|it| *it == facts[0]);
     let cells = facts.iter().map(|it| it.map_or_else(|| "–".to_owned(), |it| text(it, DEPTH)));
     Line { name: words::plain(&clipped(name, LONGEST)), cells: cells.collect(), same }
 }
@@ -138,7 +161,7 @@ mod tests {
     fn targets_stand_side_by_side_and_what_is_equal_is_marked() {
         let evidence =
             Evidence::default().with("targets", vec![target("a", "7"), target("b", "7")]);
-        let [Shown::Grid { rows, left_out, .. }] = &show(&evidence)[..] else { panic!("no grid") };
+        let [Grid { rows, left_out, .. }] = &show(&evidence).grids[..] else { panic!("no grid") };
         let told: Vec<_> = rows.iter().map(|it| (&*it.name, it.cells.join(" "), it.same)).collect();
         assert_eq!(
             told,
@@ -159,14 +182,20 @@ mod tests {
             .with("deep", deep)
             .with("many", Fact::List(many))
             .with("wide", Fact::List(wide));
-        for shown in show(&evidence) {
-            match shown {
-                Shown::Text { value, .. } => assert!(value.chars().count() <= LONGEST + 1),
-                Shown::List { items, left_out, .. } => assert!(items.len() + left_out <= 10_000),
-                Shown::Grid { rows, left_out, .. } => {
-                    assert_eq!((rows[0].cells.len(), left_out), (COLUMNS, 1_000 - COLUMNS));
-                }
-            }
-        }
+        let shown = show(&evidence);
+        assert_eq!((shown.facts.len(), shown.grids.len()), (2, 1));
+        assert!(
+            shown.facts.iter().flat_map(|it| &it.lines).all(|it| it.chars().count() <= LONGEST + 1)
+        );
+        assert_eq!((shown.facts[1].lines.len(), shown.facts[1].left_out), (ITEMS, 10_000 - ITEMS));
+        let grid = &shown.grids[0];
+        assert_eq!((grid.rows[0].cells.len(), grid.left_out), (COLUMNS, 1_000 - COLUMNS));
+    }
+
+    #[test]
+    fn equal_names_and_hosts_are_not_marked() {
+        let one = Fact::Map([("host".to_owned(), "db".into())].into());
+        let evidence = Evidence::default().with("targets", vec![one.clone(), one]);
+        assert!(!show(&evidence).grids[0].rows[0].same);
     }
 }

@@ -56,7 +56,7 @@ struct Html<'a> {
     looks: String,
     silenced: Option<Silenced>,
     issue: Option<&'a str>,
-    evidence: Vec<Shown>,
+    evidence: Shown,
     commands: Vec<Command>,
     blast: Blast<'a>,
     steps: Vec<Vec<Piece>>,

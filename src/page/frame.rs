@@ -28,6 +28,7 @@ pub struct Frame<'a> {
     pub progress: Progress<'a>,
     /// Names what is shown. `live::event` carries the same text until something has changed.
     pub version: &'a str,
+    /// As a redirect carries it: `?notice=` and its label.
     pub notice: Option<Notice>,
     /// Path and query of this view: where a form leads back to.
     pub here: &'a str,
@@ -147,8 +148,12 @@ pub fn own_path(raw: &str) -> &str {
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn back(&self) -> &'a str {
-        own_path(self.here)
+    /// Where a form leads back to: here, without what the last action led to.
+    pub(super) fn back(&self) -> String {
+        let here = own_path(self.here);
+        let Some((path, query)) = here.split_once('?') else { return here.to_owned() };
+        let rest: Vec<&str> = query.split('&').filter(|it| !it.starts_with("notice=")).collect();
+        if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) }
     }
 
     pub(super) fn verdict(&self) -> Verdict {

@@ -143,7 +143,7 @@ fn rows(shown: &[Change], frame: &Frame<'_>) -> Vec<Row> {
 pub(super) struct Line {
     pub width: usize,
     pub height: usize,
-    /// As a polyline's `points`.
+    /// As a polyline's `points`, from the left to the right end.
     pub points: String,
     pub text: String,
 }

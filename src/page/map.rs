@@ -47,6 +47,7 @@ struct Html<'a> {
     legend: Vec<Legend>,
     relations: Vec<Relation<'a>>,
     relations_left_out: usize,
+    tenants: usize,
     /// Tenants that no relation names.
     apart: usize,
 }
@@ -79,7 +80,7 @@ struct Relation<'a> {
 pub fn render(view: &View<'_>) -> Result<String, askama::Error> {
     let frame = &view.frame;
     let standing = frame.standing.into_iter().flat_map(|it| it.now.standing());
-    let mut related: Vec<&Finding> = standing.filter(|it| 1 < it.claim.tenants.len()).collect();
+    let mut related: Vec<&Finding> = standing.filter(|it| relates(it)).collect();
     rows::worst_first(&mut related);
     let groups = groups::of(&related);
     let tenants = frame.standing.map_or(0, |it| it.now.tenants.len());
@@ -92,9 +93,42 @@ pub fn render(view: &View<'_>) -> Result<String, askama::Error> {
         legend: legend(&related),
         relations: related.iter().take(RELATIONS).map(|it| relation(it, frame)).collect(),
         relations_left_out: related.len().saturating_sub(RELATIONS),
+        tenants,
         apart: tenants.saturating_sub(together),
     };
     html.render()
+}
+
+/// Whether it says that its tenants hang together, and not only that they have the same trouble.
+fn relates(finding: &Finding) -> bool {
+    let together = match finding.claim.kind {
+        Kind::SharedDatabase
+        | Kind::SharedReplication
+        | Kind::SharedCluster
+        | Kind::SharedProject
+        | Kind::ForeignStamp
+        | Kind::RegistryConflict
+        | Kind::CrossTenantAccess
+        | Kind::SharedCredentials
+        | Kind::DatabaseHandedOutTwice
+        | Kind::DataBridge
+        | Kind::ClonedLineage
+        | Kind::SharedHost => true,
+        Kind::StampMissing
+        | Kind::WrongDatabase
+        | Kind::FingerprintDrift
+        | Kind::OperationStuck
+        | Kind::OffboardedReachable
+        | Kind::MonitorSuspect
+        | Kind::OverPrivilegedRole
+        | Kind::InsecureTransport
+        | Kind::PublicExposure
+        | Kind::Unhealthy
+        | Kind::Degraded
+        | Kind::OrphanedProject
+        | Kind::MissingProject => false,
+    };
+    together && 1 < finding.claim.tenants.len()
 }
 
 fn shown<'a>(group: &Group<'a>) -> Option<Shown<'a>> {

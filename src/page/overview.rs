@@ -37,7 +37,8 @@ struct Html<'a> {
     verdict: Verdict,
     sentence: String,
     scan: Option<ScanLine>,
-    tiles: Vec<Tile>,
+    isolation: Vec<Tile>,
+    health: Vec<Tile>,
     findings: Vec<FindingRow<'a>>,
     caption: &'static str,
     /// Findings that stand, shown or not.
@@ -68,13 +69,15 @@ pub fn render(view: &View<'_>) -> Result<String, askama::Error> {
     let report = standing.map(|it| &*it.now);
     let mut findings: Vec<&Finding> = report.into_iter().flat_map(Report::standing).collect();
     rows::worst_first(&mut findings);
+    let counted = report.map(|it| counts(it, frame));
     let html = Html {
         frame,
         section: Section::Overview,
         verdict: frame.verdict(),
         sentence: sentence(frame),
         scan: standing.map(scan_line),
-        tiles: report.map_or_else(Vec::new, |it| tiles(&counts(it, frame))),
+        isolation: counted.as_ref().map_or_else(Vec::new, isolation),
+        health: counted.as_ref().map_or_else(Vec::new, health),
         standing: findings.len(),
         findings: findings.iter().take(FINDINGS).map(|it| FindingRow::of(it, frame.now)).collect(),
         caption: "Worst and newest findings",
@@ -135,19 +138,23 @@ fn scan_line(standing: &Standing) -> ScanLine {
     ScanLine { took: format!("{took:.1} s"), trigger: words::trigger(standing.full.trigger) }
 }
 
-fn tiles(summary: &Summary) -> Vec<Tile> {
-    let known = summary.healthy + summary.degraded + summary.unhealthy;
-    let unknown = summary.tenants.saturating_sub(known);
-    let verdict = |label, name, count| tile("verdict", label, name, count);
-    let health = |label, name, count| tile("health", label, name, count);
+fn isolation(summary: &Summary) -> Vec<Tile> {
+    let tile = |label, name, count| tile("verdict", label, name, count);
     vec![
-        verdict("breached", "Breached", summary.breached),
-        verdict("unverified", "Unverified", summary.unverified),
-        verdict("isolated", "Isolated", summary.isolated),
-        health("unhealthy", "Unhealthy", summary.unhealthy),
-        health("unknown", "Unknown", unknown),
-        health("degraded", "Degraded", summary.degraded),
-        health("healthy", "Healthy", summary.healthy),
+        tile("breached", "Breached", summary.breached),
+        tile("unverified", "Unverified", summary.unverified),
+        tile("isolated", "Isolated", summary.isolated),
+    ]
+}
+
+fn health(summary: &Summary) -> Vec<Tile> {
+    let known = summary.healthy + summary.degraded + summary.unhealthy;
+    let tile = |label, name, count| tile("health", label, name, count);
+    vec![
+        tile("unhealthy", "Unhealthy", summary.unhealthy),
+        tile("unknown", "Unknown", summary.tenants.saturating_sub(known)),
+        tile("degraded", "Degraded", summary.degraded),
+        tile("healthy", "Healthy", summary.healthy),
     ]
 }
 

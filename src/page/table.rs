@@ -63,6 +63,7 @@ pub(super) fn link(query: &Query) -> String {
 
 pub(super) fn table<'a>(frame: &Frame<'a>, standing: &'a Standing, query: &'a Query) -> Table<'a> {
     let findings = by_tenant(standing);
+    let part = query.q.to_lowercase();
     let mut chosen: Vec<Candidate<'a>> = standing
         .now
         .tenants
@@ -72,7 +73,7 @@ pub(super) fn table<'a>(frame: &Frame<'a>, standing: &'a Standing, query: &'a Qu
             registered: standing.registered(&tenant.id),
             verdict: verdict::aged(tenant.isolation, frame.is_stale()),
         })
-        .filter(|it| fits(it, findings.get(&it.tenant.id), query))
+        .filter(|it| fits(it, findings.get(&it.tenant.id), query, &part))
         .collect();
     sort(&mut chosen, query.sort);
     let paging = paging::cut(&chosen, query, link);
@@ -115,7 +116,12 @@ fn environments<'a>(standing: &'a Standing, chosen: &str) -> Vec<Choice<'a>> {
         .collect()
 }
 
-fn fits(candidate: &Candidate<'_>, findings: Option<&Vec<&Finding>>, query: &Query) -> bool {
+fn fits(
+    candidate: &Candidate<'_>,
+    findings: Option<&Vec<&Finding>>,
+    query: &Query,
+    part: &str,
+) -> bool {
     let findings = findings.map(Vec::as_slice).unwrap_or_default();
     let environment = candidate.registered.map_or("", |it| &it.environment);
     query.verdict.is_none_or(|it| it == candidate.verdict)
@@ -123,7 +129,7 @@ fn fits(candidate: &Candidate<'_>, findings: Option<&Vec<&Finding>>, query: &Que
         && query.kind.is_none_or(|kind| findings.iter().any(|it| it.claim.kind == kind))
         && query.severity.is_none_or(|it| findings.iter().any(|one| one.claim.severity == it))
         && (query.environment.is_empty() || query.environment == environment)
-        && named(candidate, &query.q.to_lowercase())
+        && named(candidate, part)
 }
 
 fn named(candidate: &Candidate<'_>, part: &str) -> bool {

@@ -72,6 +72,16 @@ fn one_after_another<S: Serializer>(
     serializer.collect_seq(findings.iter().map(FindingView::of))
 }
 
+/// One finding as it stands in the document.
+pub fn finding(finding: &Finding) -> impl Serialize + use<'_> {
+    FindingView::of(finding)
+}
+
+/// The counts as they stand in the document.
+pub fn summary(report: &Report) -> impl Serialize + use<> {
+    SummaryView::from(report.summary())
+}
+
 /// Reads a report back. The caller bounds the length of the text; what is built from it is of the same order.
 pub fn parse(text: &str) -> Result<Report, ParseError> {
     read::report(text)

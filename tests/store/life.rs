@@ -72,7 +72,7 @@ fn latencies(store: &Store, at_most: u32) -> Vec<(i64, u64)> {
 pub(crate) fn latencies_are_kept_for_each_tenant_the_latest_first(store: &Store) {
     let mut failed = tenant("globex", None);
     failed.targets[0].cause = Some(Cause::Timeout);
-    failed.probe = Some(Duration::from_secs(3_600));
+    failed.probe = Some(Duration::from_hours(1));
     let mut untried = tenant("initech", None);
     untried.probe = None;
     let tenants = vec![took("acme", 0), failed, untried];

@@ -129,7 +129,8 @@ function take(fresh) {
     const [old, next] = [byId(id), fresh.getElementById(id)];
     if (old && next) old.replaceWith(document.adoptNode(next));
   }
-  if (notice && !byId("main").querySelector(".notice")) byId("main").prepend(notice);
+  // What was just done is said for a moment longer.
+  if (notice && performance.now() < 8000) byId("main").prepend(notice);
   document.title = fresh.title;
   [...document.querySelectorAll("details")].forEach((it, place) => { it.open = open[place] ?? false; });
   if (focused) document.querySelector(`main a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
@@ -151,6 +152,15 @@ function listen() {
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
 
+// The address keeps no trace of what was done, so that nothing is said twice.
+function forget() {
+  const address = new URL(location.href);
+  if (!address.searchParams.has("notice")) return;
+  address.searchParams.delete("notice");
+  history.replaceState(history.state, "", address);
+}
+
+forget();
 theme();
 listen();
 setInterval(ages, 15000);
