@@ -19,7 +19,7 @@ use super::document;
 use super::finish::{finish, panicked};
 use super::problem::{Kind, Problem};
 use super::state::Shared;
-use super::{changes, findings, gate, liveness, local, metrics, scans, tenants};
+use super::{changes, findings, gate, liveness, local, metrics, pages, scans, tenants};
 
 /// Answered to anybody, by whatever name they call us.
 pub(super) const ANYBODYS: [&str; 2] = ["/-/healthy", "/-/ready"];
@@ -54,7 +54,7 @@ pub(super) fn api() -> OpenApiRouter<Arc<Shared>> {
 
 pub(super) fn tcp(shared: &Arc<Shared>) -> Router {
     let (router, _) = api().split_for_parts();
-    around(router, shared)
+    around(router.merge(pages::router()), shared)
 }
 
 /// The same, and what only a command of this machine may ask.

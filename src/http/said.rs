@@ -21,15 +21,18 @@ pub(super) struct Words(pub(super) Box<str>);
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+impl Words {
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(de::Error::custom("it is empty"));
+            return Err("it is empty");
         }
         if LONGEST < text.chars().count() || text.chars().any(char::is_control) {
-            return Err(de::Error::custom(format!(
-                "it must be one line of at most {LONGEST} characters"
-            )));
+            return Err("it must be one line of at most 500 characters");
         }
         Ok(Self(text.into()))
     }
