@@ -91,7 +91,10 @@ impl Prometheus {
             }
         };
         let later = timeout(LIMIT, seen).await.unwrap_or_else(|_| panic!("{what}: no samples"));
-        assert!(later.iter().all(|it| *it == value), "{what}: {series} should be {value}: {later:?}");
+        assert!(
+            later.iter().all(|it| *it == value),
+            "{what}: {series} should be {value}: {later:?}"
+        );
     }
 
     /// The values in the scrapes whose last finished scan began after `change`.
@@ -133,7 +136,9 @@ impl Fleet {
     /// What the registry says: `globex` where it belongs, or in the database of `acme`.
     fn rows(&self, globex: &str) -> String {
         let rows = [tenant("acme", &self.acme, ""), tenant("globex", globex, "")].concat();
-        format!("schedule.scan = \"* * * * * *\"\nschedule.jitter = \"0s\"\nprobe.timeout = \"2s\"\npolicy.unhealthy_after = 1\n{rows}")
+        format!(
+            "schedule.scan = \"* * * * * *\"\nschedule.jitter = \"0s\"\nprobe.timeout = \"2s\"\npolicy.unhealthy_after = 1\n{rows}"
+        )
     }
 }
 

@@ -49,7 +49,10 @@ pub(super) async fn demo(
     }
     let (listen, file) = (&platform.config.http.listen, file.display());
     print(|out| {
-        writeln!(out, "\nThe fleet runs until you press Ctrl-C. Its status page: http://{listen}/")?;
+        writeln!(
+            out,
+            "\nThe fleet runs until you press Ctrl-C. Its status page: http://{listen}/"
+        )?;
         writeln!(out, "Try, in another terminal:")?;
         writeln!(out, "  watertight --config {file} verify --tenant hooli")?;
         writeln!(out, "  watertight gate --url http://{listen}")
