@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use crate::app::Ended;
@@ -9,7 +10,8 @@ use crate::app::platform::monitor;
 use crate::config::Config;
 use crate::daemon::Settings;
 use crate::daemon::timetable::Timetable;
-use crate::http::options::{Access, Options, Tls, Token};
+use crate::gate::GateOptions;
+use crate::http::options::{Access, Gate, Options, Tls, Token};
 use crate::http::role::Role;
 use crate::metrics::detail::{Detail, DetailOptions};
 use crate::model::fingerprint::Digest256;
@@ -112,8 +114,15 @@ fn options(config: &Config) -> Options {
         tokens: tokens.collect(),
         metrics: if http.metrics == "viewer" { Access::Viewer } else { Access::Open },
         tls: tls.map(|(certificate, key)| Tls { certificate, key }),
+        gate: gate(config),
         ..Options::default()
     }
+}
+
+fn gate(config: &Config) -> Gate {
+    let max_age = SignedDuration::try_from(config.gate.max_age.0).unwrap_or(SignedDuration::MAX);
+    let options = GateOptions { max_age, min_coverage: config.gate.min_coverage };
+    Gate { options, exceptions: config.policy().exceptions }
 }
 
 fn detail(config: &Config) -> DetailOptions {
