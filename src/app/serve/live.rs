@@ -49,12 +49,19 @@ impl Live {
             }
         }
         let schedule = &config.schedule;
-        let scan = Moments::parse(&schedule.scan, &schedule.timezone)
-            .map_err(|error| Ended::refused(format!("schedule.scan: {error}")))?;
+        let moments = |key: &str, cron: &str| {
+            Moments::parse(cron, &schedule.timezone)
+                .map_err(|error| Ended::refused(format!("schedule.{key}: {error}")))
+        };
+        let timetable = Timetable {
+            scan: moments("scan", &schedule.scan)?,
+            report: moments("report", &schedule.report)?,
+            jitter: schedule.jitter.0,
+        };
         Ok(Self {
             settings: Arc::new(settings),
             options: Arc::new(options),
-            timetable: Timetable { scan, jitter: schedule.jitter.0 },
+            timetable,
             level: Level::parse(&config.log.level).unwrap_or(Level::Info),
         })
     }
