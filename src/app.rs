@@ -8,17 +8,22 @@ mod check;
 mod configuration;
 mod demo;
 mod platform;
+mod report;
+mod serve;
 mod tenants;
 mod verify;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use self::serve::Running;
 use crate::cli::terminal::Surroundings;
 use crate::cli::usage::{self, Shown};
 use crate::cli::{Cli, Command, manual};
 use crate::config::problem::Problem;
+use crate::metrics::Metrics;
 use crate::report::judge::Exit;
 use crate::telemetry;
 
@@ -46,6 +51,14 @@ impl Ended {
         Self::Refused(vec![message.to_string()])
     }
 
+    /// What stands against it, line by line.
+    fn lines(self) -> Vec<String> {
+        match self {
+            Self::Refused(lines) => lines,
+            Self::Well | Self::Judged(_) => Vec::new(),
+        }
+    }
+
     fn problems(problems: &[Problem]) -> Self {
         Self::Refused(problems.iter().map(ToString::to_string).collect())
     }
@@ -64,20 +77,24 @@ pub fn run() -> u8 {
         Err(shown) => return show(&shown),
     };
     let colour = Surroundings::here().colours_logs(&cli.global);
-    if let Err(error) = telemetry::start(cli.global.log_format, cli.global.loudness(), colour) {
-        return say(&[format!("{:#}", anyhow::Error::new(error))], USAGE);
-    }
+    let metrics = Arc::new(Metrics::default());
+    let (format, loudness) = (cli.global.log_format, cli.global.loudness());
+    let logs = match telemetry::start(format, loudness, colour, metrics.log_counter()) {
+        Ok(logs) => logs,
+        Err(error) => return say(&[format!("{:#}", anyhow::Error::new(error))], USAGE),
+    };
     raise_limits();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return say(&[format!("start the runtime: {error}")], FAULT),
     };
+    let running = Running { logs, metrics };
     let stop = CancellationToken::new();
     let ended = runtime.block_on(async {
         let signals = stop.clone();
         tokio::select! {
             biased;
-            ended = dispatch(&cli, &stop) => ended,
+            ended = dispatch(&cli, running, &stop) => ended,
             () = interrupted_twice(signals) => Err(anyhow::anyhow!("interrupted")),
         }
     });
@@ -90,16 +107,18 @@ pub fn run() -> u8 {
     }
 }
 
-async fn dispatch(cli: &Cli, stop: &CancellationToken) -> anyhow::Result<Ended> {
+async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyhow::Result<Ended> {
     let here = Surroundings::here();
     match &cli.command {
+        Command::Serve => serve::serve(&cli.global, running, stop).await,
         Command::Verify(args) => verify::verify(&cli.global, args, &here, stop).await,
         Command::Ping(args) => verify::ping(&cli.global, args, &here, stop).await,
         Command::Check(args) => check::check(&cli.global, args, &here, stop).await,
-        Command::Accept(args) => accept::accept(&cli.global, args),
+        Command::Accept(args) => accept::accept(&cli.global, args).await,
+        Command::Report(args) => report::report(&cli.global, args, here),
         Command::Tenants(command) => tenants::run(&cli.global, command, &here).await,
         Command::Config(command) => configuration::run(&cli.global, *command),
-        Command::Demo(args) => demo::demo(&cli.global, *args, &here, stop).await,
+        Command::Demo(args) => demo::demo(&cli.global, *args, running, &here, stop).await,
         Command::Completions { shell } => {
             print(|out| manual::completions(*shell, out))?;
             Ok(Ended::Well)

@@ -1,8 +1,8 @@
 //! One visit to one target: connect, ask once, leave; and what came of it as an observation.
 //!
-//! Why the client library does only the inner part: it speaks start-up, SCRAM and queries well, but would answer a
-//! server that asks for the password in clear, has no deadline past the TCP connection, and hides where a server fell
-//! silent. So `connect` brings the stream, `guard` reads along, `patience` keeps the time, and `cause` judges.
+//! Why the client library does only the inner part: it speaks queries well, but would answer a server that asks for the
+//! password in clear, has no deadline past the TCP connection, and hides where a server fell silent. So `connect` brings
+//! the stream, `login` opens the door, `guard` counts along, `patience` keeps the time, and `cause` judges.
 //!
 //! Invariants:
 //! - a target is hostile input: whatever it sends is one observation within the deadline, never a panic, and bounded
@@ -14,9 +14,11 @@ pub mod cause;
 pub mod connect;
 pub mod fingerprint;
 pub mod guard;
+pub mod login;
 pub mod progress;
 pub mod proof;
 pub mod revisit;
+pub mod scram;
 pub mod session;
 pub mod statement;
 pub mod streams;

@@ -12,6 +12,7 @@ pub mod file;
 pub mod merge;
 pub mod query;
 pub mod row;
+pub mod stored;
 pub mod tenant;
 
 use std::borrow::Cow;
@@ -253,6 +254,13 @@ pub async fn read(
 fn told(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |it| it.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+impl RegistryOptions {
+    /// The sources' names, in the order of the configuration.
+    pub fn source_names(&self) -> Vec<String> {
+        names(&self.sources)
+    }
 }
 
 /// One name for each source: two queries on one database are told apart by their place in the configuration.

@@ -95,14 +95,14 @@ impl Tls {
         &self,
         mode: TlsMode,
         file: Option<&Path>,
-    ) -> Result<(ClientConfig, Proof), RootError> {
+    ) -> Result<(Arc<ClientConfig>, Proof), RootError> {
         let proof = Proof(Arc::new(AtomicBool::new(true)));
-        let mut config = (*self.shared(mode, file)?).clone();
+        let mut config = self.shared(mode, file)?;
         if mode == TlsMode::Require {
             let strict = self.verifier(file)?;
             let lenient =
                 Lenient { strict, provider: Arc::clone(&self.provider), proof: proof.clone() };
-            config.dangerous().set_certificate_verifier(Arc::new(lenient));
+            Arc::make_mut(&mut config).dangerous().set_certificate_verifier(Arc::new(lenient));
         }
         Ok((config, proof))
     }

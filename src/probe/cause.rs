@@ -12,6 +12,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError};
 
 use super::guard::GuardError;
+use super::login::LoginError;
 use super::progress::Stage;
 use crate::model::observation::{Cause, Failure};
 
@@ -36,8 +37,8 @@ pub enum Symptom<'a> {
     Roots(&'a str),
     Guard(GuardError, LastWords<'a>),
     Server(Complaint<'a>, Stage),
-    /// The server could not prove that it knows the password, or wants a method that the library does not know.
-    Proof(&'a str),
+    /// The server could not prove that it knows the password, or wants to be logged in to in another way than ours.
+    Login(&'a LoginError),
     /// Well framed, but not what PostgreSQL answers.
     Nonsense(&'a str),
     /// None of the hosts is what `target_session_attrs` asks for.
@@ -82,7 +83,7 @@ pub fn judge(symptom: &Symptom<'_>) -> Failure {
         Symptom::Roots(why) => (Cause::TlsFailed, format!("no root certificates to judge by: {why}")),
         Symptom::Guard(error, last_words) => guard(error, last_words),
         Symptom::Server(complaint, stage) => (server(&complaint, stage), told(&complaint)),
-        Symptom::Proof(why) => (Cause::AuthFailed, format!("the login could not be completed: {why}")),
+        Symptom::Login(why) => (Cause::AuthFailed, format!("the login could not be completed: {why}")),
         Symptom::Nonsense(what) => (Cause::NotPostgres, format!("not an answer of PostgreSQL: {what}")),
         Symptom::Unsuitable { wanted, primary_is_read_only } => {
             let cause = if primary_is_read_only { Cause::ReadOnly } else { Cause::QueryFailed };
@@ -156,9 +157,7 @@ fn distrust(error: &CertificateError, host: &str) -> String {
 
 fn guard(error: GuardError, LastWords(last_words): LastWords<'_>) -> (Cause, String) {
     let cause = match error {
-        GuardError::Asked(_) | GuardError::NoPassword | GuardError::TooManyIterations => {
-            Cause::AuthFailed
-        }
+        GuardError::Asked(_) | GuardError::NoPassword => Cause::AuthFailed,
         GuardError::NotPostgres => Cause::NotPostgres,
         GuardError::TooLong => Cause::QueryFailed,
         GuardError::Closed { .. } | GuardError::Broken { .. } if last_words == Some("57P01") => {

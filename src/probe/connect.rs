@@ -18,23 +18,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
-use tokio_postgres::config::{self, SslMode, SslNegotiation};
-use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::config::{SslMode, SslNegotiation};
+use tokio_rustls::TlsConnector;
 
 use super::cause::{self, LastWords, Symptom, judge};
 use super::guard::{Guard, GuardError};
+use super::login::{self, Login, LoginError};
 use super::progress::{Progress, Stage};
 use super::session::{Path, Session, judge_error};
 use super::wire::{Ready, Wire};
-use crate::dsn::{ChannelBinding, Dsn, Host, HostName, TlsMode};
+use crate::dsn::{Dsn, Host, HostName, TlsMode};
 use crate::model::observation::{Encryption, Failure};
 use crate::patience::Patience;
 use crate::secret::Secret;
 use crate::tls::Tls;
-
-/// What the server's activity view calls us.
-const APPLICATION_NAME: &str = "watertight";
 
 /// `SSLRequest`: a length of 8, and a protocol number that was never a version.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
@@ -87,32 +84,23 @@ impl Visitor<'_> {
         self.log_in(wire, path).await
     }
 
-    async fn log_in(&self, wire: Wire, path: Path) -> Result<Session, Failure> {
+    async fn log_in(&self, mut wire: Wire, path: Path) -> Result<Session, Failure> {
+        let login = Login {
+            user: self.user,
+            database: &self.dsn.database,
+            options: self.dsn.options.as_deref(),
+            password: self.password,
+            channel_binding: self.dsn.channel_binding,
+            permits: self.permits,
+            patience: self.patience,
+        };
+        let end_point = wire.end_point();
+        let greeting =
+            login::log_in(&mut wire, end_point, &login).await.map_err(|error| refused(&error))?;
         let mut config = tokio_postgres::Config::new();
-        config
-            .user(self.user)
-            .dbname(&*self.dsn.database)
-            .application_name(APPLICATION_NAME)
-            // The stream is finished: the library is not to ask for TLS again.
-            .ssl_mode(SslMode::Require)
-            .ssl_negotiation(SslNegotiation::Direct)
-            .channel_binding(match self.dsn.channel_binding {
-                ChannelBinding::Disable => config::ChannelBinding::Disable,
-                ChannelBinding::Prefer => config::ChannelBinding::Prefer,
-                ChannelBinding::Require => config::ChannelBinding::Require,
-            });
-        if let Some(password) = self.password {
-            config.password(password.expose());
-        }
-        if let Some(options) = &self.dsn.options {
-            config.options(&**options);
-        }
-        let guard = Guard::new(
-            wire,
-            Arc::clone(self.permits),
-            Arc::clone(self.patience),
-            self.password.is_some(),
-        );
+        // The stream is finished and the door open: what the library still says of itself, nobody hears.
+        config.user(self.user).ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+        let guard = Guard::new(wire, greeting, Arc::clone(self.patience));
         match config.connect_raw(guard, Ready).await {
             Ok((client, connection)) => Ok(Session::new(client, connection, path)),
             Err(error) => Err(judge_error(&error, Stage::Login, LastWords(None)).failure),
@@ -134,12 +122,10 @@ impl Visitor<'_> {
             HostName::Ip(address) => address.to_string(),
             HostName::Socket(path) => path.display().to_string(),
         };
-        if ServerName::try_from(name.as_str()).is_err() {
+        let Ok(server) = ServerName::try_from(name.clone()) else {
             return Err(judge(&Symptom::Roots("the host's name can stand in no certificate")));
-        }
-        let mut connector = MakeRustlsConnect::new(config);
-        let Ok(connect) = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut connector, &name);
-        match connect.connect(stream).await {
+        };
+        match TlsConnector::from(config).connect(server, stream).await {
             Ok(stream) => {
                 let encryption =
                     if proof.holds() { Encryption::Verified } else { Encryption::Unverified };
@@ -154,6 +140,13 @@ impl Visitor<'_> {
             }
         }
     }
+}
+
+fn refused(error: &LoginError) -> Failure {
+    judge(&match error {
+        LoginError::Guard(error) => Symptom::Guard(*error, LastWords(None)),
+        other => Symptom::Login(other),
+    })
 }
 
 /// The stream, and our own port.

@@ -188,12 +188,9 @@ pub(super) fn judge_error(
         .and_then(|it| it.downcast_ref::<std::io::Error>())
         .and_then(std::io::Error::get_ref)
         .and_then(|it| it.downcast_ref::<GuardError>());
-    let text = source.map(ToString::to_string).unwrap_or_default();
     let symptom = match guard {
         Some(guard) => Symptom::Guard(*guard, last_words),
         None if error.is_closed() => Symptom::Guard(GuardError::Closed { heard: true }, last_words),
-        // The library shows the kind of its errors in this text alone.
-        None if error.to_string() == "authentication error" => Symptom::Proof(&text),
         None => Symptom::Nonsense("a message that does not belong here"),
     };
     Trouble { failure: judge(&symptom), code: None }

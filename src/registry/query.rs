@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -197,5 +198,5 @@ fn tls(dsn: &Dsn, ca_file: Option<&Path>) -> Result<ClientConfig, QueryError> {
     }
     let files: Vec<_> = ca_file.into_iter().map(Path::to_path_buf).collect();
     let (config, _holds) = Tls::new(&files)?.client(dsn.tls, dsn.root_certificate.as_deref())?;
-    Ok(config)
+    Ok(Arc::unwrap_or_clone(config))
 }

@@ -104,7 +104,7 @@ impl Run {
     }
 }
 
-const USER: &str = "tenant";
+pub(crate) const USER: &str = "tenant";
 
 /// So many times the concurrency that no server's limit is near.
 const FAR: NonZeroUsize = NonZeroUsize::new(4).expect("four is not zero");

@@ -1,6 +1,6 @@
 //! What a scan of ten thousand distant targets takes, some of them hung: against a fake fleet, 20 ms away.
 //!
-//! `cargo bench --bench fleet -- [--targets 10000] [--rounds 3] [--many 100000]`
+//! `cargo bench --bench fleet -- [--targets 10000] [--rounds 3] [--many 100000] [--parts 15]`
 //!
 //! Why ratios of one run: two machines never agree on seconds. Rounds are interleaved, so that a noisy minute falls
 //! upon all alike. The fleet and each scan are processes of their own: neither's cost hides in the other's. It fails
@@ -16,6 +16,8 @@ mod client;
 mod fake_postgres;
 #[path = "../support/measure.rs"]
 mod measure;
+#[path = "program.rs"]
+mod program;
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use client::Run;
 use fake_postgres::{FakePostgres, Fleet};
 use measure::{Figures, Myself, figure, median, option, say, verdict, verdict_at_least};
+use program::Program;
 
 const ROUND_TRIP: Duration = Duration::from_millis(20);
 /// Of twenty targets one hangs.
@@ -71,6 +74,11 @@ impl Served {
         Self { process, port, certificate: certificate.to_owned(), login, hung_every }
     }
 
+    fn program(&self, run: &Run) -> Program {
+        let run = Run { port: self.port, login: self.login.to_owned(), ..run.clone() };
+        Program::new(&run).expect("write the program's configuration")
+    }
+
     /// One scan of `run.targets` of this fleet; complains where an answer is wrong.
     fn scan(&self, run: &Run, wrong: &mut Vec<String>) -> Figures {
         let certificate = self.certificate.clone();
@@ -92,8 +100,8 @@ impl Served {
 }
 
 fn compare() -> ExitCode {
-    // 1: distance and hung targets; 2: a thousand at once; 4: memory.
-    let parts = option("--parts", 7);
+    // 1: distance and hung targets; 2: a thousand at once; 4: memory; 8: the program itself against the bare loop.
+    let parts = option("--parts", 15);
     let mut wrong = Vec::new();
     if parts & 1 != 0 {
         hung_targets_and_distance(&mut wrong);
@@ -103,6 +111,9 @@ fn compare() -> ExitCode {
     }
     if parts & 4 != 0 {
         memory(&mut wrong);
+    }
+    if parts & 8 != 0 {
+        whole_program(&mut wrong);
     }
     for it in &wrong {
         say(format_args!("WRONG: {it}"));
@@ -198,5 +209,41 @@ fn memory(wrong: &mut Vec<String>) {
         let run = Run { targets, ..run("visit", 256) };
         let told = shown(&format!("{targets} targets"), &[trust.scan(&run, wrong)], 3.0, &run);
         verdict("MB", figure(&told, "peak_kib") / 1024.0, at_most);
+        let program = trust.program(&run);
+        // The second one has a store that knows the fleet, and rows of the registry to compare with.
+        for what in ["the whole program, first run, MB", "the whole program, second run, MB"] {
+            let told = verified(&program, &run, wrong);
+            verdict(what, figure(&told, "peak_kib") / 1024.0, at_most);
+        }
     }
+}
+
+/// Both as processes, start and end included.
+fn whole_program(wrong: &mut Vec<String>) {
+    say(
+        "The whole program against the bare loop, SCRAM, client CPU of the process for each target",
+    );
+    let scram = Served::start("scram", 0);
+    let (bare, visit) = (run("bare", 256), run("visit", 256));
+    let program = scram.program(&visit);
+    let mut ratios = Vec::new();
+    for _ in 0..option("--rounds", 3) {
+        let before = measure::cpu_with_children(std::process::id());
+        scram.scan(&bare, wrong);
+        let paid = measure::cpu_with_children(std::process::id()).saturating_sub(before);
+        let told = verified(&program, &visit, wrong);
+        let (bare_us, whole_us) = (paid.as_secs_f64() * 1e6, figure(&told, "cpu_us"));
+        let each = f64::from(visit.targets);
+        say(format_args!("  bare {:7.1} us  verify {:7.1} us", bare_us / each, whole_us / each));
+        ratios.push(whole_us / bare_us);
+    }
+    verdict("client CPU, verify / bare", median(ratios), 1.15);
+}
+
+fn verified(program: &Program, run: &Run, wrong: &mut Vec<String>) -> Figures {
+    let told = program.verify().expect("run the program");
+    if figure(&told, "seen").to_bits() != f64::from(run.targets).to_bits() {
+        wrong.push(format!("verify saw {} of {}", figure(&told, "seen"), run.targets));
+    }
+    told
 }

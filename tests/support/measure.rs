@@ -31,7 +31,12 @@ pub(crate) fn cpu_with_children(process: u32) -> Duration {
 
 /// The most memory that this process ever held, in KiB.
 pub(crate) fn peak_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    peak_memory_of("self")
+}
+
+/// The same of another process; 0 of one that is gone.
+pub(crate) fn peak_memory_of(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
     line.and_then(|it| it.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use super::*;
+use crate::probe::scram::ScramError;
 
 #[track_caller]
 fn check(symptom: &Symptom<'_>, expected: Cause) {
@@ -101,12 +102,19 @@ fn a_login_that_is_refused() {
     );
     check_login("3D000", "database \"x\" does not exist", Cause::DatabaseMissing);
     check_login("XX000", "Tenant or user not found", Cause::AuthFailed);
-    check(&Symptom::Proof("invalid server proof"), Cause::AuthFailed);
+    for error in [
+        LoginError::Mechanism,
+        LoginError::Unbound,
+        LoginError::ZeroByte,
+        LoginError::Scram(ScramError::Signature),
+        LoginError::Scram(ScramError::TooManyIterations),
+    ] {
+        check(&Symptom::Login(&error), Cause::AuthFailed);
+    }
     for error in [
         GuardError::Asked(super::super::guard::Method::Cleartext),
         GuardError::Asked(super::super::guard::Method::Md5),
         GuardError::NoPassword,
-        GuardError::TooManyIterations,
     ] {
         check(&Symptom::Guard(error, LastWords(None)), Cause::AuthFailed);
     }
