@@ -17,6 +17,7 @@ use crate::client::local::LocalDaemon;
 use crate::clock;
 use crate::config::{Config, NoFile, PREFIX, ProbeSettings};
 use crate::model::policy::Policy;
+use crate::monitor::late::Late;
 use crate::monitor::memory::{self, KnownRows, Memory};
 use crate::monitor::{Ask, Cycle, Monitor, Recognise, Stage};
 use crate::probe::{ProbeOptions, Prober};
@@ -128,7 +129,7 @@ impl Platform {
     }
 
     pub(super) fn keep(&self, cycle: &Cycle) -> anyhow::Result<()> {
-        Ok(memory::keep(&self.store, cycle)?)
+        Ok(memory::keep(&self.store, cycle, &Late::default())?)
     }
 }
 
