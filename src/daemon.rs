@@ -74,6 +74,10 @@ impl Daemon {
         &self.store
     }
 
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
     /// `None` until a scan of the whole fleet has ended, in this process or in one before.
     pub fn standing(&self) -> watch::Receiver<Option<Arc<Standing>>> {
         self.standing.subscribe()

@@ -16,14 +16,21 @@ mod admission;
 mod body;
 mod caller;
 mod certificates;
+mod changes;
 mod document;
 mod findings;
 mod finish;
+mod forms;
+mod gate;
 mod host;
 mod listen;
+mod live;
 mod liveness;
 mod local;
+mod look;
+mod metrics;
 pub mod options;
+mod pages;
 mod paging;
 mod path;
 mod problem;
@@ -81,7 +88,7 @@ pub async fn serve_tcp(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let limits = served.options.borrow().limits;
-    let shared = Arc::new(Shared::new(served, limits));
+    let shared = Arc::new(Shared::new(served, limits, stop.clone()));
     listen::tcp(listener, &shared, &stop).await
 }
 
@@ -92,6 +99,6 @@ pub async fn serve_socket(
     served: Served,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let shared = Arc::new(Shared::new(served, Limits::LOCAL));
+    let shared = Arc::new(Shared::new(served, Limits::LOCAL, stop.clone()));
     listen::socket(path, &shared, &stop).await
 }

@@ -29,7 +29,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
         if !is_json {
             return Err(wrong_media());
         }
-        let bytes = read(request, shared).await?;
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, shared).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -39,7 +40,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for MaybeBody<T> {
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let is_json = is_json(request.headers());
-        let bytes = read(request, shared).await?;
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, shared).await?;
         if bytes.is_empty() {
             return Ok(Self(None));
         }
@@ -60,9 +62,14 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|it| it.eq_ignore_ascii_case("application/json"))
 }
 
-async fn read(request: Request, shared: &Shared) -> Result<Vec<u8>, Problem> {
+/// Any body, bounded in size and time.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    shared: &Shared,
+) -> Result<Vec<u8>, Problem> {
     let limits = &shared.limits;
-    let reading = gather(request, limits.body);
+    let reading = gather(headers, body, limits.body);
     tokio::time::timeout(limits.transfer, reading).await.unwrap_or_else(|_| {
         let detail = format!("its body did not arrive within {:?}", limits.transfer);
         Err(Problem::new(Kind::TooSlow, detail))
@@ -70,13 +77,17 @@ async fn read(request: Request, shared: &Shared) -> Result<Vec<u8>, Problem> {
 }
 
 /// A body that says that it is too long is not begun.
-async fn gather(request: Request, at_most: usize) -> Result<Vec<u8>, Problem> {
+async fn gather(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    at_most: usize,
+) -> Result<Vec<u8>, Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("at most {at_most} bytes are read"));
-    let told = request.headers().get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
+    let told = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok());
     if told.and_then(|it| it.parse::<usize>().ok()).is_some_and(|it| at_most < it) {
         return Err(too_large());
     }
-    let mut pieces = request.into_body().into_data_stream();
+    let mut pieces = body.into_data_stream();
     let mut bytes = Vec::new();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|_| Problem::new(Kind::Malformed, "the body broke off"))?;

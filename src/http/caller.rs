@@ -67,6 +67,11 @@ impl Caller {
         }
     }
 
+    /// Whether the name is one that somebody was given.
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self.grant, Grant::Token(_))
+    }
+
     fn let_in(self, power: Power) -> Result<Self, Problem> {
         if self.may(power) {
             return Ok(self);
@@ -82,12 +87,14 @@ impl Caller {
     }
 }
 
-/// Who asks, or why they are not let in. What changes something is also held to come from where it says.
-pub(super) fn authenticate(
+/// Who asks, or why they are not let in. What changes something is also held to come from where it says; `csrf` is what
+/// it carries of its session's CSRF token.
+fn authenticate(
     shared: &Shared,
     door: Door,
     method: &Method,
     headers: &HeaderMap,
+    csrf: &str,
 ) -> Result<Caller, Problem> {
     let peer = match door {
         Door::Socket => {
@@ -112,7 +119,7 @@ pub(super) fn authenticate(
         .or_else(|| from_loopback(&options, peer))
         .ok_or_else(|| Problem::new(Kind::Unauthenticated, "send `Authorization: Bearer …`"))?;
     if !method.is_safe() {
-        guard_against_other_sites(&caller, headers)?;
+        guard_against_other_sites(&caller, headers, csrf)?;
     }
     Ok(caller)
 }
@@ -145,13 +152,15 @@ fn from_loopback(options: &Options, peer: SocketAddr) -> Option<Caller> {
     })
 }
 
-fn guard_against_other_sites(caller: &Caller, headers: &HeaderMap) -> Result<(), Problem> {
+fn guard_against_other_sites(
+    caller: &Caller,
+    headers: &HeaderMap,
+    csrf: &str,
+) -> Result<(), Problem> {
     if host::is_cross_site(headers) {
         return Err(Problem::new(Kind::CrossSite, "another site's page sent it"));
     }
-    let Some(session) = &caller.session else { return Ok(()) };
-    let presented = headers.get(CSRF_HEADER).and_then(|it| it.to_str().ok());
-    if presented.is_some_and(|it| session.is_csrf(it)) {
+    if caller.session.as_ref().is_none_or(|it| it.is_csrf(csrf)) {
         return Ok(());
     }
     Err(Problem::new(Kind::CrossSite, "the session's CSRF token is missing: load the page again"))
@@ -180,10 +189,16 @@ pub(super) const fn cookie_name(options: &Options) -> &'static str {
 }
 
 pub(super) fn caller(parts: &Parts, shared: &Shared) -> Result<Caller, Problem> {
+    let csrf = parts.headers.get(CSRF_HEADER).and_then(|it| it.to_str().ok());
+    of_form(parts, shared, csrf.unwrap_or_default())
+}
+
+/// Who sent a form that carries this CSRF token.
+pub(super) fn of_form(parts: &Parts, shared: &Shared, csrf: &str) -> Result<Caller, Problem> {
     let connection = parts.extensions.get::<Connection>().ok_or_else(|| {
         Problem::fault(anyhow::anyhow!("a request came in through no door that we know"))
     })?;
-    authenticate(shared, connection.door, &parts.method, &parts.headers)
+    authenticate(shared, connection.door, &parts.method, &parts.headers, csrf)
 }
 
 macro_rules! extractors {

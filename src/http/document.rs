@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
@@ -27,6 +28,7 @@ use super::state::Shared;
 
 /// The text, and its version.
 pub(super) struct Document {
+    value: Value,
     text: Bytes,
     version: HeaderValue,
 }
@@ -56,11 +58,22 @@ pub(super) fn head() -> OpenApi {
 
 impl Document {
     pub(super) fn new() -> Self {
-        let text = text(&whole());
+        let (value, text) = (value(&whole()), text(&whole()));
         let digest = URL_SAFE_NO_PAD.encode(&sha256(text.as_bytes())[..12]);
         let version = HeaderValue::from_str(&format!("W/\"{digest}\""));
-        Self { text: text.into(), version: version.expect("base64url is a header's text") }
+        Self { value, text: text.into(), version: version.expect("base64url is a header's text") }
     }
+}
+
+impl Document {
+    /// For whoever draws it.
+    pub(super) fn value(&self) -> &Value {
+        &self.value
+    }
+}
+
+fn value(document: &OpenApi) -> Value {
+    serde_json::to_value(document).expect("it holds nothing that JSON does not")
 }
 
 fn text(document: &OpenApi) -> String {
@@ -118,7 +131,9 @@ fn complete(operation: &mut Operation, open: bool) {
 }
 
 fn describe(status: &str, answer: &mut Answer) {
-    if status.starts_with(['4', '5']) {
+    // The gate's own refusals are its decision. What anybody may be told beside it is a problem all the same.
+    let is_decision = status == "409" && !answer.content.is_empty();
+    if status.starts_with(['4', '5']) && !is_decision {
         let schema = Ref::from_schema_name(ProblemView::name());
         let content = ContentBuilder::new().schema(Some(schema)).build();
         answer.content.insert(PROBLEM.to_owned(), RefOr::T(content));
@@ -137,7 +152,7 @@ fn describe(status: &str, answer: &mut Answer) {
     )
 )]
 pub(super) async fn served(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let Document { text, version } = &shared.document;
+    let Document { text, version, .. } = &shared.document;
     let headers_of_it = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (header::ETAG, version.clone()),

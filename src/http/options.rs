@@ -6,11 +6,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::certificates;
 use super::role::Role;
+use crate::gate::GateOptions;
+use crate::model::policy::Exception;
 
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -20,7 +23,24 @@ pub struct Options {
     pub metrics: Access,
     /// Certificate and key, in PEM. Without them, plain HTTP.
     pub tls: Option<Tls>,
+    pub gate: Gate,
     pub limits: Limits,
+}
+
+/// What the gate judges by.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    pub options: GateOptions,
+    /// Of the policy in effect.
+    pub exceptions: Vec<Exception>,
+}
+
+impl Default for Gate {
+    /// As the configuration has it by default.
+    fn default() -> Self {
+        let options = GateOptions { max_age: SignedDuration::from_mins(30), min_coverage: 0.98 };
+        Self { options, exceptions: Vec::new() }
+    }
 }
 
 /// Who holds it is let in. The token itself is stored nowhere.

@@ -21,6 +21,13 @@ impl Default for Limit {
     }
 }
 
+impl Limit {
+    /// One more than a page holds: whether more follow.
+    pub(super) fn and_one(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}
+
 impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = usize::deserialize(deserializer)?;

@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,8 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::problem::{Kind, Problem};
 use super::state::Shared;
+use crate::daemon::Daemon;
 use crate::model::report::Report;
 use crate::report::json;
+use crate::store::Store;
 
 /// In bytes.
 const PIECE: usize = 64 * 1024;
@@ -68,17 +71,44 @@ pub(super) async fn report(shared: &Shared, report: Arc<Report>) -> Result<Respo
     Ok((headers, Body::from_stream(taken.fuse())).into_response())
 }
 
-/// One that was read from the store.
-pub(super) fn stored(scan: &str, text: String, place: OwnedSemaphorePermit) -> Response {
-    let rest = (Bytes::from(text), place);
-    let pieces = stream::unfold(rest, |(mut rest, place)| async {
-        let piece = rest.split_to(PIECE.min(rest.len()));
-        (!piece.is_empty()).then_some((Ok::<_, io::Error>(piece), (rest, place)))
-    });
-    (etag(scan), Body::from_stream(pieces.fuse())).into_response()
+/// One of the store, read as fast as the peer takes it. Nothing is held between two pieces, so that a slow peer keeps
+/// nobody from writing.
+pub(super) async fn stored(shared: &Shared, scan: &str) -> Result<Option<Response>, Problem> {
+    let daemon = Arc::clone(&shared.served.daemon);
+    let id = scan.to_owned();
+    let look = daemon.stored("look for a report", move |store| Ok(store.report_bytes(&id)?));
+    let Some(bytes) = look.await? else { return Ok(None) };
+    let rest = Rest { daemon, scan: scan.into(), piece: 0, bytes };
+    let pieces = stream::try_unfold(rest, Rest::next);
+    let length = [(header::CONTENT_LENGTH, HeaderValue::from(bytes))];
+    Ok(Some((etag(scan), length, Body::from_stream(pieces.boxed().fuse())).into_response()))
 }
 
-pub(super) async fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+/// What is still to be sent of a stored report.
+struct Rest {
+    daemon: Arc<Daemon>,
+    scan: Box<str>,
+    piece: u32,
+    bytes: u64,
+}
+
+impl Rest {
+    /// A report that is pruned while it is sent breaks off, and whoever reads it sees that it did.
+    async fn next(mut self) -> anyhow::Result<Option<(Bytes, Self)>> {
+        if self.bytes == 0 {
+            return Ok(None);
+        }
+        let (id, piece) = (self.scan.clone(), self.piece);
+        let read = move |store: &Store| Ok(store.report_piece(&id, piece)?);
+        let found = self.daemon.stored("read a piece of a report", read).await?;
+        let found = found.context("the report is no longer kept")?;
+        self.piece += 1;
+        self.bytes = self.bytes.checked_sub(found.len() as u64).context("it has grown")?;
+        Ok(Some((Bytes::from(found), self)))
+    }
+}
+
+async fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
     let place = Arc::clone(&shared.reports).acquire_owned();
     match tokio::time::timeout(PATIENCE, place).await {
         Ok(Ok(place)) => Ok(place),

@@ -19,7 +19,7 @@ use super::document;
 use super::finish::{finish, panicked};
 use super::problem::{Kind, Problem};
 use super::state::Shared;
-use super::{findings, liveness, local, scans, tenants};
+use super::{changes, findings, gate, liveness, local, metrics, pages, scans, tenants};
 
 /// Answered to anybody, by whatever name they call us.
 pub(super) const ANYBODYS: [&str; 2] = ["/-/healthy", "/-/ready"];
@@ -45,12 +45,16 @@ pub(super) fn api() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(findings::list))
         .routes(routes!(findings::one))
         .routes(routes!(findings::acknowledge))
+        .routes(routes!(changes::list, changes::announce))
+        .routes(routes!(gate::judge))
+        .routes(routes!(gate::put_override))
+        .routes(routes!(metrics::scrape))
         .routes(routes!(document::served))
 }
 
 pub(super) fn tcp(shared: &Arc<Shared>) -> Router {
     let (router, _) = api().split_for_parts();
-    around(router, shared)
+    around(router.merge(pages::router()), shared)
 }
 
 /// The same, and what only a command of this machine may ask.

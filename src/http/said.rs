@@ -21,15 +21,18 @@ pub(super) struct Words(pub(super) Box<str>);
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+impl Words {
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(de::Error::custom("it is empty"));
+            return Err("it is empty");
         }
         if LONGEST < text.chars().count() || text.chars().any(char::is_control) {
-            return Err(de::Error::custom(format!(
-                "it must be one line of at most {LONGEST} characters"
-            )));
+            return Err("it must be one line of at most 500 characters");
         }
         Ok(Self(text.into()))
     }
@@ -64,10 +67,15 @@ impl Moment {
 }
 
 pub(super) fn words() -> Object {
+    line(LONGEST)
+}
+
+/// Of characters that every reader takes; others are taken too where they can be shown.
+pub(super) fn line(longest: usize) -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .min_length(Some(1))
-        .max_length(Some(LONGEST))
+        .max_length(Some(longest))
         .pattern(Some(r"^[ -~]*[!-~][ -~]*$"))
         .build()
 }

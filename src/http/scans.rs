@@ -26,6 +26,7 @@ use crate::model::report::{Report, Trigger};
 use crate::model::tenant::TenantId;
 use crate::schedule::Ticket;
 use crate::schedule::queue::Scope;
+use crate::store::Store;
 
 /// Tenants that one request may name.
 const NAMED_AT_MOST: usize = 1_000;
@@ -58,14 +59,10 @@ pub(super) async fn list(
     if page.after.as_deref().is_some_and(|it| !is_scan(it)) {
         return Err(Problem::new(Kind::Malformed, "the query: `after` is no scan's id"));
     }
-    let read = shared.served.daemon.stored("list the scans", |store| Ok(store.scans(KEPT)?));
-    let records = read.await?;
-    let after = page.after.as_deref();
-    let behind = after.map(|after| records.iter().position(|it| &*it.id == after));
-    // Nothing is behind a scan that is no longer kept: it was the oldest.
-    let first = behind.map_or(0, |it| it.map_or(records.len(), |it| it + 1));
-    let older = records[first..].iter();
-    let (records, more) = paging::page(older, page.limit);
+    let (after, at_most) = (page.after, page.limit.and_one());
+    let read = move |store: &Store| Ok(store.scans_page(after.as_deref(), at_most)?);
+    let records = shared.served.daemon.stored("list the scans", read).await?;
+    let (records, more) = paging::page(records.iter(), page.limit);
     let next = records.last().filter(|_| more);
     let next = next.map(|it| paging::next(uri.path(), uri.query(), "after", &it.id));
     let status = shared.served.daemon.desk().status().borrow().clone();
@@ -78,9 +75,6 @@ pub(super) async fn list(
     }))
 }
 
-/// As many records as the store keeps.
-const KEPT: u32 = 500;
-
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ScanRequest)]
@@ -88,6 +82,12 @@ pub(super) struct ScanRequest {
     /// Ids of the tenants to look at, with whoever could share with them. Without it, the whole fleet.
     #[schema(min_items = 1, max_items = 1_000)]
     tenants: Option<Vec<String>>,
+}
+
+impl ScanRequest {
+    pub(super) fn of(tenants: Vec<String>) -> Self {
+        Self { tenants: Some(tenants) }
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -237,12 +237,9 @@ pub(super) async fn one(
         }
         return reports::report(&shared, Arc::clone(&latest.full)).await;
     }
-    let place = reports::place(&shared).await?;
-    let asked = id.clone();
-    let read = move |store: &crate::store::Store| Ok(store.scan_report_json(&asked)?);
-    let text = shared.served.daemon.stored("read a report", read).await?.ok_or_else(no_scan)?;
+    let stored = reports::stored(&shared, &id).await?.ok_or_else(no_scan)?;
     if reports::is_known(&headers, &id) {
         return Ok(reports::unchanged(&id));
     }
-    Ok(reports::stored(&id, text, place))
+    Ok(stored)
 }

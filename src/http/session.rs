@@ -24,7 +24,7 @@ const AT_MOST: usize = 1_000;
 
 /// A shift: whoever is paged at night is not asked for the token again in the middle of it.
 const IDLE: Duration = Duration::from_hours(8);
-const LONGEST: Duration = Duration::from_hours(24);
+pub(super) const LONGEST: Duration = Duration::from_hours(24);
 
 #[derive(Debug, Default)]
 pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);

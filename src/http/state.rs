@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::Served;
 use super::document::Document;
+use super::look::Versions;
 use super::options::{Limits, Options};
 use super::session::Sessions;
 use super::throttle::Throttle;
@@ -29,10 +31,12 @@ pub(super) struct Shared {
     pub(super) waiters: Arc<Semaphore>,
     pub(super) reports: Arc<Semaphore>,
     pub(super) document: Document,
+    pub(super) versions: Versions,
+    pub(super) stop: CancellationToken,
 }
 
 impl Shared {
-    pub(super) fn new(served: Served, limits: Limits) -> Self {
+    pub(super) fn new(served: Served, limits: Limits, stop: CancellationToken) -> Self {
         Self {
             served,
             limits,
@@ -43,6 +47,8 @@ impl Shared {
             waiters: Arc::new(Semaphore::new(limits.waiters)),
             reports: Arc::new(Semaphore::new(REPORTS)),
             document: Document::new(),
+            versions: Versions::new(),
+            stop,
         }
     }
 

@@ -17,13 +17,16 @@ use super::path::{TenantName, no_tenant};
 use super::problem::Problem;
 use super::query::{self, Query};
 use super::state::Shared;
-use super::view::{HistoryRow, HistoryView, Known, TenantDetail, TenantRow, TenantsView};
+use super::view::{
+    HistoryRow, HistoryView, Known, LatencyRow, TenantDetail, TenantRow, TenantsView,
+};
 use crate::model::finding::{Health, Verdict};
 use crate::model::report::TenantReport;
 use crate::model::tenant::{Tenant, TenantId};
 use crate::report::json::view::ScanView;
 use crate::report::json::words;
 use crate::standing::Standing;
+use crate::store::Store;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -151,9 +154,12 @@ pub(super) struct HistoryPage {
     #[serde(default)]
     #[param(value_type = Option<usize>, minimum = 1, maximum = 500, default = 100)]
     limit: Limit,
+    /// Entries before the one of this number.
+    #[param(minimum = 0)]
+    after: Option<u64>,
 }
 
-/// What a tenant was, the latest first.
+/// What a tenant was, the latest first, and how long its last visits took.
 #[utoipa::path(
     get, path = "/api/v1/tenants/{id}/history", tag = "tenants",
     params(("id" = String, Path, description = "The tenant's id"), HistoryPage),
@@ -167,17 +173,31 @@ pub(super) async fn history(
     State(shared): State<Arc<Shared>>,
     Viewer(_): Viewer,
     TenantName(id): TenantName,
+    uri: Uri,
     Query(page): Query<HistoryPage>,
 ) -> Result<Json<HistoryView>, Problem> {
-    let at_most = u32::try_from(page.limit.0).unwrap_or(u32::MAX);
-    let asked = id.clone();
-    let read = move |store: &crate::store::Store| Ok(store.history(&asked, at_most)?);
-    let entries = shared.served.daemon.stored("read a tenant's history", read).await?;
-    let is_known = shared
-        .standing()
-        .is_some_and(|it| it.registered(&id).is_some() || it.tenant(&id).is_some());
-    if entries.is_empty() && !is_known {
+    let (asked, after, at_most) = (id.clone(), page.after, page.limit.and_one());
+    let read = move |store: &Store| {
+        let entries = store.history_page(&asked, after, at_most)?;
+        // They stand on the first page, and are not paged themselves: the store keeps a day of them.
+        let latencies = match after {
+            None => store.latencies(&asked, at_most - 1)?,
+            Some(_) => Vec::new(),
+        };
+        Ok((entries, latencies))
+    };
+    let (entries, latencies) = shared.served.daemon.stored("read a tenant's history", read).await?;
+    let standing = shared.standing();
+    let is_known =
+        standing.is_some_and(|it| it.registered(&id).is_some() || it.tenant(&id).is_some());
+    if entries.is_empty() && after.is_none() && !is_known {
         return Err(no_tenant());
     }
-    Ok(Json(HistoryView { history: entries.iter().map(HistoryRow::from).collect(), next: None }))
+    let (entries, more) = paging::page(entries.iter(), page.limit);
+    let next = entries.last().filter(|_| more).map(|it| it.number.to_string());
+    Ok(Json(HistoryView {
+        history: entries.into_iter().map(HistoryRow::from).collect(),
+        latencies: latencies.iter().map(LatencyRow::from).collect(),
+        next: next.map(|it| paging::next(uri.path(), uri.query(), "after", &it)),
+    }))
 }

@@ -14,6 +14,7 @@ use crate::report::json::view::{FindingView, ScanView, SummaryView, TenantView};
 use crate::report::json::words;
 use crate::schedule::{Running, Status};
 use crate::standing::Standing;
+use crate::store::latencies::Latency;
 use crate::store::scans::{HistoryEntry, ScanRecord};
 
 /// A finished scan, without its report.
@@ -272,11 +273,33 @@ impl From<&HistoryEntry> for HistoryRow {
     }
 }
 
+/// One visit to a tenant's own database.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Latency)]
+pub(super) struct LatencyRow {
+    #[schema(format = DateTime)]
+    at: String,
+    probe_seconds: f64,
+    answered: bool,
+}
+
+impl From<&Latency> for LatencyRow {
+    fn from(latency: &Latency) -> Self {
+        Self {
+            at: latency.at.to_string(),
+            probe_seconds: latency.took.as_secs_f64(),
+            answered: latency.answered,
+        }
+    }
+}
+
 /// The latest first. An entry is written when something changed.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = History)]
 pub(super) struct HistoryView {
     pub(super) history: Vec<HistoryRow>,
+    /// Of the last visits, the latest first; on the first page alone.
+    pub(super) latencies: Vec<LatencyRow>,
     pub(super) next: Option<String>,
 }
 

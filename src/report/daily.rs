@@ -130,6 +130,17 @@ impl<'a> Daily<'a> {
         0 < self.scans.full() && self.opened.is_empty() && self.resolved.is_empty()
     }
 
+    /// The whole in one line, for a log.
+    pub fn headline(&self) -> String {
+        format!(
+            "{}; {}; {} opened, {} resolved",
+            self.verdict(),
+            covered(self),
+            super::layout::counted(self.opened.len(), "finding"),
+            self.resolved.len()
+        )
+    }
+
     /// Without a scan nothing is proven.
     pub fn verdict(&self) -> Verdict {
         self.report.map_or(Verdict::Unverified, Report::verdict)

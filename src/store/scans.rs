@@ -150,6 +150,28 @@ impl Store {
         })
     }
 
+    /// How long the text of a scan's report is, in bytes. `None` as for the text itself.
+    pub fn report_bytes(&self, id: &str) -> Result<Option<u64>, StoreError> {
+        self.read("look for a report", |transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT bytes FROM reports JOIN scans USING (number) WHERE id = ?1",
+            )?;
+            let found: Option<i64> = select.query_row([id], |row| row.get(0)).optional()?;
+            Ok(found.and_then(|it| u64::try_from(it).ok()))
+        })
+    }
+
+    /// The text from one place to the next, counted from 0: for whoever passes it on and never holds all of it.
+    pub fn report_piece(&self, id: &str, piece: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read("read a piece of a report", |transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT json FROM report_parts
+                 WHERE number = (SELECT number FROM scans WHERE id = ?1) AND part = ?2",
+            )?;
+            Ok(select.query_row(params![id, piece], |row| row.get(0)).optional()?)
+        })
+    }
+
     /// The latest first.
     pub fn history(
         &self,

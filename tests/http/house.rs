@@ -22,6 +22,8 @@ use watertight::daemon::{Daemon, Settings};
 use watertight::http::options::{Limits, Options, Token};
 use watertight::http::role::Role;
 use watertight::http::{Ready, Served, serve_socket, serve_tcp};
+use watertight::metrics::Metrics;
+use watertight::metrics::detail::DetailOptions;
 use watertight::model::policy::Policy;
 use watertight::model::report::Report;
 use watertight::monitor::Monitor;
@@ -129,7 +131,7 @@ impl House {
         let port = silent.local_addr().unwrap().port().to_string();
         let settings = settings(&plan.registry.replace("{silent}", &port), &store);
         let (settings, settings_read) = watch::channel(Arc::new(settings));
-        let daemon = Arc::new(Daemon::new(store, settings_read));
+        let daemon = Arc::new(Daemon::new(store, settings_read, Arc::new(Metrics::default())));
         daemon.recall().await.unwrap();
         let (reload, reloads) = mpsc::channel(1);
         let (options, options_read) = watch::channel(Arc::new(plan.options));
@@ -275,6 +277,7 @@ fn settings(registry: &str, store: &Arc<Store>) -> Settings {
             replication_proof: false,
         },
         registry: config.registry_options(),
+        detail: DetailOptions::default(),
     }
 }
 

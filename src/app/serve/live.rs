@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use tokio::sync::watch;
 
 use crate::app::Ended;
@@ -9,7 +10,8 @@ use crate::app::platform::monitor;
 use crate::config::Config;
 use crate::daemon::Settings;
 use crate::daemon::timetable::Timetable;
-use crate::http::options::{Access, Options, Tls, Token};
+use crate::gate::GateOptions;
+use crate::http::options::{Access, Gate, Options, Tls, Token};
 use crate::http::role::Role;
 use crate::metrics::detail::{Detail, DetailOptions};
 use crate::model::fingerprint::Digest256;
@@ -47,12 +49,19 @@ impl Live {
             }
         }
         let schedule = &config.schedule;
-        let scan = Moments::parse(&schedule.scan, &schedule.timezone)
-            .map_err(|error| Ended::refused(format!("schedule.scan: {error}")))?;
+        let moments = |key: &str, cron: &str| {
+            Moments::parse(cron, &schedule.timezone)
+                .map_err(|error| Ended::refused(format!("schedule.{key}: {error}")))
+        };
+        let timetable = Timetable {
+            scan: moments("scan", &schedule.scan)?,
+            report: moments("report", &schedule.report)?,
+            jitter: schedule.jitter.0,
+        };
         Ok(Self {
             settings: Arc::new(settings),
             options: Arc::new(options),
-            timetable: Timetable { scan, jitter: schedule.jitter.0 },
+            timetable,
             level: Level::parse(&config.log.level).unwrap_or(Level::Info),
         })
     }
@@ -105,8 +114,15 @@ fn options(config: &Config) -> Options {
         tokens: tokens.collect(),
         metrics: if http.metrics == "viewer" { Access::Viewer } else { Access::Open },
         tls: tls.map(|(certificate, key)| Tls { certificate, key }),
+        gate: gate(config),
         ..Options::default()
     }
+}
+
+fn gate(config: &Config) -> Gate {
+    let max_age = SignedDuration::try_from(config.gate.max_age.0).unwrap_or(SignedDuration::MAX);
+    let options = GateOptions { max_age, min_coverage: config.gate.min_coverage };
+    Gate { options, exceptions: config.policy().exceptions }
 }
 
 fn detail(config: &Config) -> DetailOptions {
