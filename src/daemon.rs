@@ -36,7 +36,7 @@ use crate::schedule::{self, Desk};
 use crate::standing::Standing;
 use crate::store::Store;
 
-use self::unkept::Unkept;
+use self::unkept::{Kept, Unkept};
 
 /// What a scan is made with. Replaced whole when the configuration is reloaded; a running scan ends with its own.
 pub struct Settings {
@@ -89,11 +89,14 @@ impl Daemon {
         let left = self.stored("read what the last scan left", |store| {
             let Some(text) = store.latest_report_json()? else { return Ok(None) };
             let full = json::parse(&text).context("read the latest report of the store")?;
-            Ok(Some((full, store.standing_findings()?, store.last_successes()?)))
+            let known = KnownRows::read(store)?;
+            Ok(Some((full, store.standing_findings()?, store.last_successes()?, known)))
         });
-        let Some((full, mut findings, last_success)) = left.await? else { return Ok(()) };
+        let Some((full, mut findings, last_success, known)) = left.await? else { return Ok(()) };
         findings.sort_by(|one, other| one.order().cmp(&other.order()));
-        let tenants: Arc<[Tenant]> = match self.registry(&self.settings()).await {
+        // Nobody is asked: a source that hangs must not hold up the start.
+        let known = registry::known(&self.settings().registry, known.kept, known.stored);
+        let tenants: Arc<[Tenant]> = match known {
             Ok(snapshot) => snapshot.tenants.into(),
             // The first scan tells what is wrong with it.
             Err(_) => Arc::new([]),
@@ -204,14 +207,14 @@ impl Daemon {
         let (found, late) = (Arc::clone(&cycle), self.unkept.late());
         let keep = move |store: &Store| Ok(memory::keep(store, &found, &late)?);
         let put = self.stored("store a scan", keep).await;
-        let kept = put.is_ok();
+        let kept = if put.is_ok() { Kept::Yes } else { Kept::No };
         self.count_write("what the scan found is told and not kept", put);
         let known = self.stored("read what is known after a scan", |store| {
             Ok((store.standing_findings()?, store.last_successes()?))
         });
         let (mut said, mut successes) =
             known.await.map_or_else(|_| (Vec::new(), None), |it| (it.0, Some(it.1)));
-        if !kept {
+        if kept == Kept::No {
             (said, successes) = (self.unkept.said_meanwhile(said), None);
         }
         let report = Arc::new(cycle.report.clone());
@@ -223,13 +226,9 @@ impl Daemon {
             let after = Standing::after(before, report, unreported, tenants, Arc::new(successes))?;
             Some(after.said(said))
         });
-        if kept {
-            self.unkept.kept();
-        } else {
-            let standing = self.standing.borrow().clone();
-            let findings = standing.as_ref().map_or(&cycle.report.findings, |it| &it.now.findings);
-            self.unkept.add(findings, &cycle.baselines);
-        }
+        let standing = self.standing.borrow().clone();
+        let findings = standing.as_ref().map_or(&cycle.report.findings, |it| &it.now.findings);
+        self.unkept.ended(kept, findings, &cycle.baselines);
         Arc::unwrap_or_clone(cycle)
     }
 

@@ -39,11 +39,14 @@ pub(super) struct Platform {
     pub(super) daemon: Option<LocalDaemon>,
 }
 
-/// Whether a command writes to the store.
+/// What a command does with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Reads,
+    /// Itself, or through the daemon that has the store.
     Writes,
+    /// Is that daemon.
+    Holds,
 }
 
 pub(super) fn configuration(global: &Global, no_file: NoFile) -> Result<Config, Ended> {
@@ -92,6 +95,10 @@ impl Platform {
         };
         let (hold, daemon) = match purpose {
             Use::Reads => (None, None),
+            Use::Holds => match store.hold() {
+                Ok(hold) => (Some(hold), None),
+                Err(error) => return not_opened(error).map(Err),
+            },
             Use::Writes => match held(&store)? {
                 Ok(held) => held,
                 Err(error) => return not_opened(error).map(Err),

@@ -26,9 +26,19 @@ struct Known {
     /// As the store told them last.
     rows: Option<KnownRows>,
     memory: Option<Memory>,
+    /// What scans found since that.
+    since: Late,
+    /// Of it, what the store did not take.
     late: Late,
     /// Findings of which a person said something since the running scan took up its memory.
     said: BTreeSet<FindingId>,
+}
+
+/// Whether the store took a scan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    Yes,
+    No,
 }
 
 impl Unkept {
@@ -44,12 +54,15 @@ impl Unkept {
         self.known().said.clear();
     }
 
-    /// What earlier scans left, as it was read or as it was read last, with what was not kept since.
+    /// What earlier scans left, as it was read or as it was read last, with what was found or not kept since.
     pub(super) fn memory(&self, read: anyhow::Result<Memory>) -> anyhow::Result<Memory> {
         let mut known = self.known();
+        if read.is_ok() {
+            known.since = known.late.clone();
+        }
         let mut memory = told_or_known("what earlier scans left", read, known.memory.take())?;
         known.memory = Some(memory.clone());
-        known.late.over(&mut memory);
+        known.since.over(&mut memory);
         Ok(memory)
     }
 
@@ -57,18 +70,20 @@ impl Unkept {
         self.known().late.clone()
     }
 
-    /// The store took the scan, and with it what it had not taken before.
-    pub(super) fn kept(&self) {
-        self.known().late = Late::default();
-    }
-
-    /// The store did not take a scan, after which these findings stand.
-    pub(super) fn add(&self, findings: &[Finding], baselines: &[Baseline]) {
-        self.known().late.add(findings, baselines);
+    /// A scan has ended, after which these findings stand. The store took it, and with it what it had not taken before; or
+    /// it did not.
+    pub(super) fn ended(&self, kept: Kept, findings: &[Finding], baselines: &[Baseline]) {
+        let mut known = self.known();
+        known.since.add(findings, baselines);
+        match kept {
+            Kept::Yes => known.late = Late::default(),
+            Kept::No => known.late.add(findings, baselines),
+        }
     }
 
     pub(super) fn say(&self, finding: &Finding) {
         let mut known = self.known();
+        known.since.say(finding);
         known.late.say(finding);
         known.said.insert(finding.id);
     }
