@@ -69,8 +69,10 @@ impl Prometheus {
 
     /// The samples of a series over the last minutes, as (time, value).
     async fn samples(&self, series: &str) -> Vec<(f64, f64)> {
+        let base = format!("{}/api/v1/query", self.base);
         let query = [("query", format!("{series}[15m]"))];
-        let asked = self.http.get(format!("{}/api/v1/query", self.base)).query(&query).send();
+        let url = reqwest::Url::parse_with_params(&base, query).expect("a URL");
+        let asked = self.http.get(url).send();
         let Ok(Ok(answer)) = timeout(LIMIT, asked).await else { return Vec::new() };
         let Ok(answer) = answer.json::<Value>().await else { return Vec::new() };
         let values = answer["data"]["result"][0]["values"].as_array().cloned().unwrap_or_default();
