@@ -7,6 +7,8 @@ mod accept;
 mod check;
 mod configuration;
 mod demo;
+mod gate;
+mod healthcheck;
 mod platform;
 mod report;
 mod serve;
@@ -34,6 +36,8 @@ enum Ended {
     Well,
     /// A scan was judged.
     Judged(Exit),
+    /// What was asked about is not well. One line says why.
+    Unwell(String),
     /// Wrong usage or configuration: nothing was scanned, nothing changed. One line for each problem.
     Refused(Vec<String>),
 }
@@ -43,6 +47,7 @@ impl Ended {
         match self {
             Self::Well => 0,
             Self::Judged(exit) => exit.code(),
+            Self::Unwell(_) => UNWELL,
             Self::Refused(_) => 2,
         }
     }
@@ -55,6 +60,7 @@ impl Ended {
     fn lines(self) -> Vec<String> {
         match self {
             Self::Refused(lines) => lines,
+            Self::Unwell(why) => vec![why],
             Self::Well | Self::Judged(_) => Vec::new(),
         }
     }
@@ -66,6 +72,9 @@ impl Ended {
 
 /// A fault of our own.
 const FAULT: u8 = 70;
+
+/// What whoever runs a container takes for "not healthy".
+const UNWELL: u8 = 1;
 
 /// Wrong usage.
 const USAGE: u8 = 2;
@@ -102,6 +111,7 @@ pub fn run() -> u8 {
     runtime.shutdown_background();
     match ended {
         Ok(Ended::Refused(problems)) => say(&problems, USAGE),
+        Ok(Ended::Unwell(why)) => say(&[why], UNWELL),
         Ok(ended) => ended.code(),
         Err(error) => say(&[format!("{error:#}")], FAULT),
     }
@@ -116,6 +126,8 @@ async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyh
         Command::Check(args) => check::check(&cli.global, args, &here, stop).await,
         Command::Accept(args) => accept::accept(&cli.global, args).await,
         Command::Report(args) => report::report(&cli.global, args, here),
+        Command::Gate(args) => gate::gate(args).await,
+        Command::Healthcheck(args) => healthcheck::healthcheck(&cli.global, args).await,
         Command::Tenants(command) => tenants::run(&cli.global, command, &here).await,
         Command::Config(command) => configuration::run(&cli.global, *command),
         Command::Demo(args) => demo::demo(&cli.global, *args, running, &here, stop).await,

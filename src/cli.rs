@@ -9,6 +9,7 @@
 //! - a connection URL is a `Secret` from the moment it is parsed, so that no message repeats it.
 
 pub mod arguments;
+pub mod daemon;
 pub mod listing;
 pub mod manual;
 pub mod progress;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use self::arguments::{AcceptArgs, CheckArgs, DailyArgs, DemoArgs, PingArgs, VerifyArgs};
+use self::daemon::{GateArgs, HealthcheckArgs};
 use self::registry::TenantsCommand;
 use crate::telemetry::{LogFormat, Loudness};
 
@@ -108,6 +110,10 @@ pub enum Command {
     Accept(AcceptArgs),
     /// Tell how the fleet stands and what happened since; nothing is visited
     Report(DailyArgs),
+    /// Ask a running daemon whether a deployment may go ahead
+    Gate(GateArgs),
+    /// Is the daemon of this machine ready? For containers
+    Healthcheck(HealthcheckArgs),
     /// Show and edit the registry of tenants
     #[command(subcommand)]
     Tenants(TenantsCommand),

@@ -4,3 +4,4 @@
 //! is about to change. Through its socket the effect, the words and the exit code are those of a command alone.
 
 pub mod local;
+pub mod remote;

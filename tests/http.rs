@@ -4,10 +4,14 @@
 mod commands;
 #[path = "http/document.rs"]
 mod document;
+#[path = "http/gate.rs"]
+mod gate;
 #[path = "http/house.rs"]
 mod house;
 #[path = "http/limits.rs"]
 mod limits;
+#[path = "http/page.rs"]
+mod page;
 #[path = "http/reads.rs"]
 mod reads;
 #[path = "http/roles.rs"]
@@ -16,3 +20,7 @@ mod roles;
 mod sample;
 #[path = "http/scans.rs"]
 mod scans;
+#[path = "http/tls.rs"]
+mod tls;
+#[path = "http/trouble.rs"]
+mod trouble;

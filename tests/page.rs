@@ -283,7 +283,9 @@ fn a_scan_that_is_too_old_leaves_nothing_green() {
     let shown = words(&html);
     assert!(shown.contains("Unverified: the last scan of the whole fleet is too old"), "{shown}");
     assert!(!html.contains("mark m-isolated"));
+    assert!(!html.contains("mark m-healthy"));
     assert!(html.contains("tile m-isolated none"), "nobody is counted as isolated");
+    assert!(html.contains("tile m-healthy none"), "nobody is counted as healthy");
     let tenant = views::tenant(stale, "acme").expect("known");
     let marks =
         tenant.split("class=\"marks\"").nth(1).and_then(|it| it.split("</p>").next()).unwrap();

@@ -13,7 +13,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use super::caller::{Caller, Viewer};
+use super::caller::Viewer;
 use super::look::Look;
 use super::path::{FindingName, TenantName, no_finding, no_tenant};
 use super::problem::{Kind, Problem};
@@ -58,17 +58,14 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 }
 
 /// Who looks at a page, and all that every page needs.
-pub(super) struct Reader {
-    pub(super) look: Look,
-    pub(super) caller: Caller,
-}
+pub(super) struct Reader(pub(super) Look);
 
 impl FromRequestParts<Arc<Shared>> for Reader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
         let Viewer(caller) = Viewer::from_request_parts(parts, shared).await?;
-        Ok(Self { look: Look::new(shared, Some(&caller), parts), caller })
+        Ok(Self(Look::new(shared, Some(&caller), parts)))
     }
 }
 
@@ -91,7 +88,7 @@ pub(super) fn html(rendered: Result<String, askama::Error>) -> Result<Response, 
 
 async fn overview(
     State(shared): State<Arc<Shared>>,
-    Reader { look, .. }: Reader,
+    Reader(look): Reader,
     Asked(query): Asked,
 ) -> Result<Response, Problem> {
     let read = shared.served.daemon.stored("read the trend", |store| Ok(store.scans(SCANS)?));
@@ -113,17 +110,17 @@ async fn overview(
     }))
 }
 
-async fn map(Reader { look, .. }: Reader) -> Result<Response, Problem> {
+async fn map(Reader(look): Reader) -> Result<Response, Problem> {
     html(page::map::render(&page::map::View { frame: look.frame() }))
 }
 
-async fn findings(Reader { look, .. }: Reader, Asked(query): Asked) -> Result<Response, Problem> {
+async fn findings(Reader(look): Reader, Asked(query): Asked) -> Result<Response, Problem> {
     html(page::findings::render(&page::findings::View { frame: look.frame(), query: &query }))
 }
 
 async fn tenant(
     State(shared): State<Arc<Shared>>,
-    Reader { look, .. }: Reader,
+    Reader(look): Reader,
     TenantName(id): TenantName,
 ) -> Result<Response, Problem> {
     let asked = id.clone();
@@ -159,7 +156,7 @@ async fn tenant(
 
 async fn finding(
     State(shared): State<Arc<Shared>>,
-    Reader { look, .. }: Reader,
+    Reader(look): Reader,
     FindingName(id): FindingName,
 ) -> Result<Response, Problem> {
     draw_finding(&shared, &look, id, None).await
@@ -199,20 +196,20 @@ fn since(store: &Store, finding: &Finding) -> anyhow::Result<BTreeMap<TenantId, 
 
 async fn reference(
     State(shared): State<Arc<Shared>>,
-    Reader { look, .. }: Reader,
+    Reader(look): Reader,
 ) -> Result<Response, Problem> {
     let document = shared.document.value();
     html(page::reference::render(&page::reference::View { frame: look.frame(), document }))
 }
 
-async fn badge(Reader { look, .. }: Reader) -> Result<Response, Problem> {
+async fn badge(Reader(look): Reader) -> Result<Response, Problem> {
     let frame = look.frame();
     let verdict = verdict::of_fleet(frame.standing, frame.now, frame.stale_after);
     svg("tenant isolation", verdict)
 }
 
 async fn tenant_badge(
-    Reader { look, .. }: Reader,
+    Reader(look): Reader,
     TenantName(id): TenantName,
 ) -> Result<Response, Problem> {
     let frame = look.frame();

@@ -24,7 +24,8 @@ macro_rules! kinds {
         pub(crate) enum Kind { $($(#[$doc])* $variant,)+ }
 
         impl Kind {
-            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)+];
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$variant,)+];
 
             pub(crate) const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)+ }

@@ -60,6 +60,9 @@ words! {
     verdict: Verdict = "verdict", Verdict::parse;
     health: Health = "health", Health::parse;
     tenant: TenantId = "tenant's id", |text: &str| TenantId::parse(text).ok();
+    entry: u64 = "number of an entry", |text: &str| {
+        text.parse().ok().and_then(|it: i64| u64::try_from(it).ok())
+    };
     place: Place = "place in the list of findings", Place::parse;
 }
 

@@ -155,7 +155,8 @@ pub(super) struct HistoryPage {
     #[param(value_type = Option<usize>, minimum = 1, maximum = 500, default = 100)]
     limit: Limit,
     /// Entries before the one of this number.
-    #[param(minimum = 0)]
+    #[serde(default, deserialize_with = "query::entry")]
+    #[param(value_type = Option<i64>, minimum = 0)]
     after: Option<u64>,
 }
 
