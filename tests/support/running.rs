@@ -98,6 +98,13 @@ impl Running {
         log.iter().map(|it| it["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
+    /// What the last such message says beside its words.
+    pub(crate) fn last(&self, message: &str, field: &str) -> Option<Value> {
+        let log = self.log.lock().unwrap();
+        let says = |it: &&Value| it["message"].as_str().is_some_and(|it| it.contains(message));
+        log.iter().rev().find(says).map(|it| it[field].clone())
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.http.get(format!("{}{path}", self.base))).await
     }
