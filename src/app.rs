@@ -7,18 +7,25 @@ mod accept;
 mod check;
 mod configuration;
 mod demo;
+mod gate;
+mod healthcheck;
 mod platform;
+mod report;
+mod serve;
 mod tenants;
 mod verify;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use self::serve::Running;
 use crate::cli::terminal::Surroundings;
 use crate::cli::usage::{self, Shown};
 use crate::cli::{Cli, Command, manual};
 use crate::config::problem::Problem;
+use crate::metrics::Metrics;
 use crate::report::judge::Exit;
 use crate::telemetry;
 
@@ -29,6 +36,8 @@ enum Ended {
     Well,
     /// A scan was judged.
     Judged(Exit),
+    /// What was asked about is not well. One line says why.
+    Unwell(String),
     /// Wrong usage or configuration: nothing was scanned, nothing changed. One line for each problem.
     Refused(Vec<String>),
 }
@@ -38,12 +47,22 @@ impl Ended {
         match self {
             Self::Well => 0,
             Self::Judged(exit) => exit.code(),
+            Self::Unwell(_) => UNWELL,
             Self::Refused(_) => 2,
         }
     }
 
     fn refused(message: impl std::fmt::Display) -> Self {
         Self::Refused(vec![message.to_string()])
+    }
+
+    /// What stands against it, line by line.
+    fn lines(self) -> Vec<String> {
+        match self {
+            Self::Refused(lines) => lines,
+            Self::Unwell(why) => vec![why],
+            Self::Well | Self::Judged(_) => Vec::new(),
+        }
     }
 
     fn problems(problems: &[Problem]) -> Self {
@@ -53,6 +72,9 @@ impl Ended {
 
 /// A fault of our own.
 const FAULT: u8 = 70;
+
+/// What whoever runs a container takes for "not healthy".
+const UNWELL: u8 = 1;
 
 /// Wrong usage.
 const USAGE: u8 = 2;
@@ -64,20 +86,24 @@ pub fn run() -> u8 {
         Err(shown) => return show(&shown),
     };
     let colour = Surroundings::here().colours_logs(&cli.global);
-    if let Err(error) = telemetry::start(cli.global.log_format, cli.global.loudness(), colour) {
-        return say(&[format!("{:#}", anyhow::Error::new(error))], USAGE);
-    }
+    let metrics = Arc::new(Metrics::default());
+    let (format, loudness) = (cli.global.log_format, cli.global.loudness());
+    let logs = match telemetry::start(format, loudness, colour, metrics.log_counter()) {
+        Ok(logs) => logs,
+        Err(error) => return say(&[format!("{:#}", anyhow::Error::new(error))], USAGE),
+    };
     raise_limits();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return say(&[format!("start the runtime: {error}")], FAULT),
     };
+    let running = Running { logs, metrics };
     let stop = CancellationToken::new();
     let ended = runtime.block_on(async {
         let signals = stop.clone();
         tokio::select! {
             biased;
-            ended = dispatch(&cli, &stop) => ended,
+            ended = dispatch(&cli, running, &stop) => ended,
             () = interrupted_twice(signals) => Err(anyhow::anyhow!("interrupted")),
         }
     });
@@ -85,21 +111,26 @@ pub fn run() -> u8 {
     runtime.shutdown_background();
     match ended {
         Ok(Ended::Refused(problems)) => say(&problems, USAGE),
+        Ok(Ended::Unwell(why)) => say(&[why], UNWELL),
         Ok(ended) => ended.code(),
         Err(error) => say(&[format!("{error:#}")], FAULT),
     }
 }
 
-async fn dispatch(cli: &Cli, stop: &CancellationToken) -> anyhow::Result<Ended> {
+async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyhow::Result<Ended> {
     let here = Surroundings::here();
     match &cli.command {
+        Command::Serve => serve::serve(&cli.global, running, stop).await,
         Command::Verify(args) => verify::verify(&cli.global, args, &here, stop).await,
         Command::Ping(args) => verify::ping(&cli.global, args, &here, stop).await,
         Command::Check(args) => check::check(&cli.global, args, &here, stop).await,
-        Command::Accept(args) => accept::accept(&cli.global, args),
+        Command::Accept(args) => accept::accept(&cli.global, args).await,
+        Command::Report(args) => report::report(&cli.global, args, here),
+        Command::Gate(args) => gate::gate(args).await,
+        Command::Healthcheck(args) => healthcheck::healthcheck(&cli.global, args).await,
         Command::Tenants(command) => tenants::run(&cli.global, command, &here).await,
         Command::Config(command) => configuration::run(&cli.global, *command),
-        Command::Demo(args) => demo::demo(&cli.global, *args, &here, stop).await,
+        Command::Demo(args) => demo::demo(&cli.global, *args, running, &here, stop).await,
         Command::Completions { shell } => {
             print(|out| manual::completions(*shell, out))?;
             Ok(Ended::Well)

@@ -9,10 +9,12 @@
 //! - a connection URL is a `Secret` from the moment it is parsed, so that no message repeats it.
 
 pub mod arguments;
+pub mod daemon;
 pub mod listing;
 pub mod manual;
 pub mod progress;
 pub mod registry;
+pub mod since;
 pub mod terminal;
 pub mod until;
 pub mod usage;
@@ -22,7 +24,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::arguments::{AcceptArgs, CheckArgs, DemoArgs, PingArgs, VerifyArgs};
+use self::arguments::{AcceptArgs, CheckArgs, DailyArgs, DemoArgs, PingArgs, VerifyArgs};
+use self::daemon::{GateArgs, HealthcheckArgs};
 use self::registry::TenantsCommand;
 use crate::telemetry::{LogFormat, Loudness};
 
@@ -89,6 +92,14 @@ impl Global {
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// Run the daemon: scans by the schedule and on demand, API, metrics and status page
+    #[command(
+        after_help = "Example:\n  watertight --config /etc/watertight/watertight.toml serve\n\n\
+        It scans at its start and then by `schedule.scan`. SIGHUP reloads the configuration, whole or not at all; \
+        SIGTERM ends a running scan early and keeps what it had seen.\n\n\
+        Exit codes:\n  0   it was asked to end\n  2   wrong configuration, or another daemon holds the store\n  70  a fault of watertight's own"
+    )]
+    Serve,
     /// Scan now, report, and say by the exit code whether every tenant is isolated
     Verify(VerifyArgs),
     /// Test the connection to every tenant's database, nothing more
@@ -97,6 +108,12 @@ pub enum Command {
     Check(CheckArgs),
     /// Record a planned change of tenants' databases, so that it is no drift
     Accept(AcceptArgs),
+    /// Tell how the fleet stands and what happened since; nothing is visited
+    Report(DailyArgs),
+    /// Ask a running daemon whether a deployment may go ahead
+    Gate(GateArgs),
+    /// Is the daemon of this machine ready? For containers
+    Healthcheck(HealthcheckArgs),
     /// Show and edit the registry of tenants
     #[command(subcommand)]
     Tenants(TenantsCommand),

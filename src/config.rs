@@ -54,6 +54,7 @@ pub struct Config {
     pub policy: sections::Policy,
     pub probe: sections::Probe,
     pub schedule: sections::Schedule,
+    pub log: sections::Log,
     pub http: sections::Http,
     pub metrics: sections::Metrics,
     pub github: Option<sections::GitHub>,

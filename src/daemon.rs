@@ -5,19 +5,28 @@
 //!
 //! Invariants:
 //! - one scan at a time; whatever happens to it, those who waited for it hear how it ended, and the loop goes on;
-//! - what a scan found is told even where it could not be stored; that it could not is counted and logged;
+//! - a store that does not answer stops no scan; what a scan found is told even where it could not be stored; that it
+//!   could not is counted and logged;
 //! - what a person said is stored before it is told.
 
+pub mod timetable;
+mod unkept;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::clock;
+use crate::metrics::Metrics;
+use crate::metrics::detail::DetailOptions;
+use crate::metrics::scans::{ScanEnd, ScanOutcome};
 use crate::model::finding::{Acknowledgement, Finding, FindingId};
 use crate::model::report::Report;
-use crate::model::tenant::Tenant;
+use crate::model::tenant::{Tenant, TenantId};
 use crate::monitor::memory::{self, KnownRows, Memory};
 use crate::monitor::{Ask, Cycle, Monitor, Stage};
 use crate::registry::{self, RegistryOptions, Snapshot};
@@ -27,10 +36,14 @@ use crate::schedule::{self, Desk};
 use crate::standing::Standing;
 use crate::store::Store;
 
+use self::unkept::{Kept, Unkept};
+
 /// What a scan is made with. Replaced whole when the configuration is reloaded; a running scan ends with its own.
 pub struct Settings {
     pub monitor: Monitor,
     pub registry: RegistryOptions,
+    /// Whose series the metrics carry.
+    pub detail: DetailOptions,
 }
 
 pub struct Daemon {
@@ -38,11 +51,19 @@ pub struct Daemon {
     desk: Desk,
     settings: watch::Receiver<Arc<Settings>>,
     standing: watch::Sender<Option<Arc<Standing>>>,
+    unkept: Unkept,
+    metrics: Arc<Metrics>,
 }
 
 impl Daemon {
-    pub fn new(store: Arc<Store>, settings: watch::Receiver<Arc<Settings>>) -> Self {
-        Self { store, desk: Desk::default(), settings, standing: watch::Sender::default() }
+    pub fn new(
+        store: Arc<Store>,
+        settings: watch::Receiver<Arc<Settings>>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let standing = watch::Sender::default();
+        let (desk, unkept) = (Desk::default(), Unkept::default());
+        Self { store, desk, settings, standing, unkept, metrics }
     }
 
     pub fn desk(&self) -> &Desk {
@@ -53,6 +74,10 @@ impl Daemon {
         &self.store
     }
 
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
     /// `None` until a scan of the whole fleet has ended, in this process or in one before.
     pub fn standing(&self) -> watch::Receiver<Option<Arc<Standing>>> {
         self.standing.subscribe()
@@ -61,22 +86,26 @@ impl Daemon {
     /// Takes up what the last process left, so that a restart forgets nothing and claims nothing new: the age of what
     /// is told is the age of the scan that saw it.
     pub async fn recall(&self) -> anyhow::Result<()> {
-        let stored = self.stored("read what the last scan left", |store| {
+        let left = self.stored("read what the last scan left", |store| {
             let Some(text) = store.latest_report_json()? else { return Ok(None) };
             let full = json::parse(&text).context("read the latest report of the store")?;
-            Ok(Some((full, store.standing_findings()?, store.last_successes()?)))
+            let known = KnownRows::read(store)?;
+            Ok(Some((full, store.standing_findings()?, store.last_successes()?, known)))
         });
-        let Some((full, mut findings, last_success)) = stored.await? else { return Ok(()) };
+        let Some((full, mut findings, last_success, known)) = left.await? else { return Ok(()) };
         findings.sort_by(|one, other| one.order().cmp(&other.order()));
-        let tenants: Arc<[Tenant]> = match self.registry().await {
-            Ok(snapshot) => snapshot.tenants.clone().into(),
+        // Nobody is asked: a source that hangs must not hold up the start.
+        let known = registry::known(&self.settings().registry, known.kept, known.stored);
+        let tenants: Arc<[Tenant]> = match known {
+            Ok(snapshot) => snapshot.tenants.into(),
             // The first scan tells what is wrong with it.
             Err(_) => Arc::new([]),
         };
+        self.metrics.scan_recalled(&full);
         let full = Arc::new(full);
         let now = Arc::new(Report { findings, ..Report::clone(&full) });
         let last_success = Arc::new(last_success);
-        self.standing.send_replace(Some(Arc::new(Standing { full, now, tenants, last_success })));
+        self.change(|_| Some(Standing { full, now, tenants, last_success }));
         Ok(())
     }
 
@@ -89,29 +118,74 @@ impl Daemon {
                 () = stop.cancelled() => return,
                 batch = self.desk.begin() => batch,
             };
-            let outcome = self.scan(&batch, stop).await;
-            if let Err(error) = &outcome {
-                tracing::error!(scan = &*batch.id, "the scan failed: {error:#}");
-            }
+            let span = tracing::info_span!(parent: None, "scan", id = &*batch.id);
+            let outcome = self.counted(&batch, stop).instrument(span).await;
             self.desk.end(&batch.id, outcome.map_err(|error| format!("{error:#}").into()));
         }
     }
 
-    async fn scan(&self, batch: &Batch, stop: &CancellationToken) -> anyhow::Result<Arc<Report>> {
-        let settings = Arc::clone(&self.settings.borrow());
-        let snapshot = Arc::new(self.registry().await?);
-        let memory =
-            self.stored("read the store", |store| Ok(Memory::read(store, clock::now())?)).await?;
+    async fn counted(
+        &self,
+        batch: &Batch,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Arc<Report>> {
+        let began = clock::now();
+        self.metrics.scan_began(began);
+        let outcome = self.scan(batch, stop).await;
+        let (rounds, inconclusive) = match &outcome {
+            Ok(cycle) => (cycle.witness_rounds, cycle.witness_inconclusive),
+            Err(_) => (0, 0),
+        };
+        let at = clock::now();
+        self.metrics.scan_ended(ScanEnd {
+            at,
+            took: at.duration_since(began).try_into().unwrap_or_default(),
+            outcome: match &outcome {
+                Ok(cycle) if cycle.report.partial => ScanOutcome::Part,
+                Ok(_) => ScanOutcome::Fleet,
+                Err(_) => ScanOutcome::Failed,
+            },
+            witness_rounds: rounds as u64,
+            witness_inconclusive: inconclusive as u64,
+        });
+        match outcome {
+            Ok(cycle) => {
+                let (report, summary) = (&cycle.report, cycle.report.summary());
+                tracing::info!(
+                    tenants = summary.tenants,
+                    breached = summary.breached,
+                    unverified = summary.unverified,
+                    unhealthy = summary.unhealthy,
+                    tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks(),
+                    "the scan ended: {}",
+                    report.verdict()
+                );
+                Ok(Arc::new(cycle.report))
+            }
+            Err(error) => {
+                tracing::error!("the scan failed: {error:#}");
+                Err(error)
+            }
+        }
+    }
+
+    async fn scan(&self, batch: &Batch, stop: &CancellationToken) -> anyhow::Result<Cycle> {
+        let settings = self.settings();
+        let snapshot = Arc::new(self.registry(&settings).await?);
+        self.unkept.taken_up();
+        let read = self.stored("read the store", |store| Ok(Memory::read(store, clock::now())?));
+        let memory = self.unkept.memory(read.await)?;
         let only = match &batch.scope {
             Scope::Fleet => None,
             Scope::Tenants(ids) => Some(ids),
         };
-        let progress = |stage, done, total| {
+        let progress = |stage, done: usize, total: usize| {
             let stage = match stage {
                 Stage::Scan => schedule::Stage::Visits,
                 Stage::Witness => schedule::Stage::Witness,
             };
             self.desk.progress(stage, done, total);
+            self.metrics.scan_progress(total.saturating_sub(done));
         };
         let ask = Ask {
             id: Some(&batch.id),
@@ -123,58 +197,77 @@ impl Daemon {
         };
         let cycle = settings.monitor.cycle(&snapshot, memory, ask).await;
         self.desk.progress(schedule::Stage::Conclusion, 0, 0);
-        self.conclude(cycle, &snapshot).await
+        self.metrics.probes(&cycle.report);
+        Ok(self.conclude(cycle, &snapshot).await)
     }
 
     /// Stores what the cycle found and tells it. A store that refuses it costs the memory of it and not the news.
-    async fn conclude(&self, cycle: Cycle, snapshot: &Snapshot) -> anyhow::Result<Arc<Report>> {
+    async fn conclude(&self, cycle: Cycle, snapshot: &Snapshot) -> Cycle {
         let cycle = Arc::new(cycle);
-        let kept = Arc::clone(&cycle);
-        let stored =
-            self.stored("store a scan", move |store| Ok(memory::keep(store, &kept)?)).await;
-        if let Err(error) = stored {
-            tracing::error!("what the scan found is told and not kept: {error:#}");
-        }
+        let (found, late) = (Arc::clone(&cycle), self.unkept.late());
+        let keep = move |store: &Store| Ok(memory::keep(store, &found, &late)?);
+        let put = self.stored("store a scan", keep).await;
+        let kept = if put.is_ok() { Kept::Yes } else { Kept::No };
+        self.count_write("what the scan found is told and not kept", put);
         let known = self.stored("read what is known after a scan", |store| {
             Ok((store.standing_findings()?, store.last_successes()?))
         });
-        let before = self.standing.borrow().clone();
-        let (said, last_success) = match known.await {
-            Ok((said, successes)) => (said, Arc::new(successes)),
-            Err(_) => (
-                Vec::new(),
-                before.as_ref().map_or_else(Arc::default, |it| it.last_success.clone()),
-            ),
-        };
-        let tenants = snapshot.tenants.clone().into();
-        let report = Arc::new(cycle.report.clone());
-        let after = Standing::after(
-            before.as_deref(),
-            Arc::clone(&report),
-            cycle.unreported.clone(),
-            tenants,
-            last_success,
-        );
-        if let Some(after) = after {
-            self.standing.send_replace(Some(Arc::new(after.said(said))));
+        let (mut said, mut successes) =
+            known.await.map_or_else(|_| (Vec::new(), None), |it| (it.0, Some(it.1)));
+        if kept == Kept::No {
+            (said, successes) = (self.unkept.said_meanwhile(said), None);
         }
-        Ok(report)
+        let report = Arc::new(cycle.report.clone());
+        self.change(|before| {
+            let known = before.map(|it| Arc::clone(&it.last_success)).unwrap_or_default();
+            let successes = successes.unwrap_or_else(|| unkept::successes(&known, &report));
+            let tenants = snapshot.tenants.clone().into();
+            let unreported = cycle.unreported.clone();
+            let after = Standing::after(before, report, unreported, tenants, Arc::new(successes))?;
+            Some(after.said(said))
+        });
+        let standing = self.standing.borrow().clone();
+        let findings = standing.as_ref().map_or(&cycle.report.findings, |it| &it.now.findings);
+        self.unkept.ended(kept, findings, &cycle.baselines);
+        Arc::unwrap_or_clone(cycle)
     }
 
     /// The registry as its sources tell it now; what they told is kept for the day on which one fails.
-    async fn registry(&self) -> anyhow::Result<Snapshot> {
-        let settings = Arc::clone(&self.settings.borrow());
+    async fn registry(&self, settings: &Settings) -> anyhow::Result<Snapshot> {
         let known = self.stored("read the registry's rows", |store| Ok(KnownRows::read(store)?));
-        let KnownRows { kept, stored } = known.await?;
-        let (snapshot, sources) =
-            registry::read(&settings.registry, kept, stored).await.context("read the registry")?;
-        let kept = self.stored("keep the registry's rows", move |store| {
+        let KnownRows { kept, stored } = self.unkept.rows(known.await)?;
+        let read = registry::read(&settings.registry, kept, stored).await;
+        let names = settings.registry.source_names();
+        self.metrics.registry_sources(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let believed = read.as_ref().map(|(_, sources)| &**sources).unwrap_or_default();
+        for name in &names {
+            if believed.iter().any(|it| it.source == *name) {
+                self.metrics.registry_synced(name, clock::now());
+            } else {
+                self.metrics.registry_sync_failed(name);
+            }
+        }
+        let (snapshot, sources) = read.context("read the registry")?;
+        let put = self.stored("keep the registry's rows", move |store| {
             Ok(memory::keep_sources(store, &sources)?)
         });
-        if let Err(error) = kept.await {
-            tracing::error!("the registry's rows are used and not kept: {error:#}");
-        }
+        self.count_write("the registry's rows are used and not kept", put.await);
         Ok(snapshot)
+    }
+
+    /// Those of the tenants that nobody knows: neither the last scan nor the registry as it is now, which is read only
+    /// for those that the scan does not know.
+    pub async fn unregistered(&self, ids: &BTreeSet<TenantId>) -> anyhow::Result<Vec<TenantId>> {
+        let standing = self.standing.borrow().clone();
+        let unknown =
+            |id: &TenantId| standing.as_ref().is_none_or(|it| it.registered(id).is_none());
+        let strangers: Vec<TenantId> = ids.iter().filter(|id| unknown(id)).cloned().collect();
+        if strangers.is_empty() {
+            return Ok(strangers);
+        }
+        let snapshot = self.registry(&self.settings()).await?;
+        let known: BTreeSet<&TenantId> = snapshot.tenants.iter().map(|it| &it.id).collect();
+        Ok(strangers.into_iter().filter(|id| !known.contains(id)).collect())
     }
 
     /// Silences a finding. `None` where none of that id stands.
@@ -188,11 +281,8 @@ impl Daemon {
         });
         let finding = said.await?;
         if let Some(finding) = finding.clone() {
-            self.standing.send_if_modified(|standing| {
-                let Some(before) = standing else { return false };
-                *standing = Some(Arc::new(before.with(finding)));
-                true
-            });
+            self.unkept.say(&finding);
+            self.change(|before| Some(before?.with(finding)));
         }
         Ok(finding)
     }
@@ -205,5 +295,27 @@ impl Daemon {
     ) -> anyhow::Result<T> {
         let store = Arc::clone(&self.store);
         tokio::task::spawn_blocking(move || act(&store)).await.context(what)?
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.borrow())
+    }
+
+    /// What every reader is told from now on. Nothing comes between the look at what stands and what takes its place.
+    fn change(&self, after: impl FnOnce(Option<&Standing>) -> Option<Standing>) {
+        let detail = self.settings().detail;
+        self.standing.send_if_modified(|standing| {
+            let Some(after) = after(standing.as_deref()) else { return false };
+            self.metrics.publish(&after, detail);
+            *standing = Some(Arc::new(after));
+            true
+        });
+    }
+
+    fn count_write(&self, what: &str, done: anyhow::Result<()>) {
+        if let Err(error) = done {
+            self.metrics.store_write_failed();
+            tracing::error!("{what}: {error:#}");
+        }
     }
 }

@@ -28,6 +28,7 @@ mod wording;
 
 // The cases that hold the detector, and what they are written in.
 mod cases;
+mod life_cases;
 mod notation;
 mod single_cases;
 

@@ -26,6 +26,9 @@ pub mod detect;
 // How the fleet stands between scans.
 pub mod standing;
 
+// Whether a deployment may go ahead.
+pub mod gate;
+
 // The pipeline, in the order of one cycle.
 
 // One cycle on one screen.
@@ -46,7 +49,13 @@ pub mod store;
 // How it is told.
 pub mod report;
 
+// The status page, drawn.
+pub mod page;
+
 // What goes on while the daemon runs.
+
+// What Prometheus is told.
+pub mod metrics;
 
 // When a scan is wanted.
 pub mod schedule;
@@ -59,6 +68,12 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
+
+// What a command asks of a running daemon.
+pub mod client;
+
+// What scrapers, browsers and commands of the same machine are answered while the daemon runs.
+pub mod http;
 
 // Plumbing.
 pub mod clock;

@@ -8,6 +8,7 @@ pub mod address;
 pub mod change;
 pub mod finding;
 pub mod fingerprint;
+pub mod gate;
 pub mod observation;
 pub mod policy;
 pub mod relation;

@@ -6,7 +6,10 @@
 //! Invariants: every target that was asked for has exactly one observation; nothing is stored here, the caller
 //! keeps what the cycle returns.
 
+pub mod acceptance;
 mod asked;
+pub mod day;
+pub mod late;
 pub mod memory;
 mod visits;
 
@@ -59,6 +62,10 @@ pub struct Cycle {
     pub refused: Vec<RefusedSecret>,
     /// Targets whose secret was taken.
     pub accepted: Vec<(TenantId, TargetName)>,
+    /// Groups that were put before the witness.
+    pub witness_rounds: usize,
+    /// Of those, the ones of which it could not tell everything.
+    pub witness_inconclusive: usize,
 }
 
 /// Steps of a cycle, for whoever watches it.
@@ -132,6 +139,9 @@ impl Monitor {
         cycle.report.warnings.clone_from(&snapshot.warnings);
         cycle.report.warnings.extend(ask.stop.is_cancelled().then(|| STOPPED.to_owned()));
         (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
+        cycle.witness_rounds = witnessed.len();
+        let open = |it: &&Witnessed| !it.undecided.is_empty() || !it.blind.is_empty();
+        cycle.witness_inconclusive = witnessed.iter().filter(open).count();
         cycle
     }
 
@@ -195,7 +205,15 @@ fn conclude(
         findings,
         warnings: Vec::new(),
     };
-    Cycle { report, unreported, baselines, refused: Vec::new(), accepted: Vec::new() }
+    Cycle {
+        report,
+        unreported,
+        baselines,
+        refused: Vec::new(),
+        accepted: Vec::new(),
+        witness_rounds: 0,
+        witness_inconclusive: 0,
+    }
 }
 
 /// Sortable by time.

@@ -4,7 +4,8 @@
 //! finding, change what must be told now, and every reader (metrics, API, page, gate) has to tell the same.
 //!
 //! Invariants:
-//! - whoever was not looked at since keeps what the last look said of them, never something better;
+//! - whoever was not looked at since keeps what the last look said of them, never something better, and is as breached as
+//!   the findings in which they are;
 //! - a tenant that left the registry is gone with the next scan of the whole fleet, whose findings tell what stays.
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::model::finding::{Finding, FindingId, State};
+use crate::model::finding::{Finding, FindingId, State, Verdict};
 use crate::model::report::{Report, TenantReport};
 use crate::model::tenant::{Tenant, TenantId};
 
@@ -45,6 +46,9 @@ impl Standing {
         let mut now = Report::clone(&before.now);
         for tenant in &report.tenants {
             put_tenant(&mut now.tenants, tenant);
+        }
+        for finding in &report.findings {
+            draw_in(&mut now.tenants, finding);
         }
         now.findings = unreported;
         now.findings.extend(report.findings.iter().cloned());
@@ -91,6 +95,26 @@ impl Standing {
     pub fn findings_of<'a>(&'a self, id: &'a TenantId) -> impl Iterator<Item = &'a Finding> {
         let standing = self.now.findings.iter().filter(|it| it.state != State::Resolved);
         standing.filter(move |it| it.claim.tenants.contains(id))
+    }
+}
+
+/// A member that was not asked about is in the finding all the same, and not as isolated as it was.
+fn draw_in(tenants: &mut [TenantReport], finding: &Finding) {
+    let verdict = match finding.claim.kind {
+        _ if finding.breaches() => Verdict::Breached,
+        kind if kind.clouds() && finding.state != State::Resolved => Verdict::Unverified,
+        _ => return,
+    };
+    for id in &finding.claim.tenants {
+        let Ok(place) = tenants.binary_search_by(|it| it.id.cmp(id)) else { continue };
+        let Some(tenant) = tenants.get_mut(place).filter(|it| it.isolation < verdict) else {
+            continue;
+        };
+        tenant.isolation = verdict;
+        tenant.doubts = match verdict {
+            Verdict::Unverified => vec![finding.claim.summary.clone()],
+            Verdict::Isolated | Verdict::Breached => Vec::new(),
+        };
     }
 }
 

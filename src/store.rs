@@ -6,25 +6,36 @@
 //! Why the calls block: a write is not acknowledged before it is on the disk. Asynchronous callers move them off
 //! their threads.
 //!
+//! Why readers have connections of their own: a page must not wait until a scan of a hundred thousand tenants is
+//! stored. Each sees the store as it was when its call began.
+//!
 //! Invariants:
 //! - what a call has acknowledged survives `kill -9` and the loss of power;
 //! - whatever may hold a secret is sealed, and a sealed value cannot be moved to another row;
 //! - everything that grows with time is pruned in the transaction that made it grow;
+//! - a file that was deleted or replaced while it was open is an error, of a read as of a write;
 //! - no other file turns core types into rows than `rows`.
 
+mod changes;
 pub mod error;
 pub mod findings;
 pub mod hold;
 mod key;
+pub mod latencies;
 pub mod memory;
 mod open;
+mod outcomes;
+mod overrides;
+mod readers;
 mod reports;
 mod rows;
 pub mod scans;
 pub mod seal;
 pub mod tenants;
 pub mod url;
+mod whereabouts;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -32,14 +43,20 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use error::{Fault, StoreError};
 use hold::Hold;
+use readers::Readers;
 use seal::{SealKey, Sealer};
 use url::StoreUrl;
+use whereabouts::Whereabouts;
 
-/// An open store. Shared between threads; calls take turns.
+/// An open store. Shared between threads; writers take turns, and readers do not wait for them.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    connection: Mutex<Connection>,
+    /// As it was opened.
+    file: Whereabouts,
+    // Before the writer, so that it is closed last: only it can put away the log.
+    readers: Readers,
+    writer: Mutex<Connection>,
     sealer: Sealer,
 }
 
@@ -49,12 +66,20 @@ impl Store {
     pub fn open(url: &StoreUrl, key: Option<SealKey>) -> Result<Self, StoreError> {
         let path = url.path().to_owned();
         let mut connection = open::connect(&path)?;
+        let file = Whereabouts::of(&path)
+            .map_err(|source| StoreError::Create { path: path.clone(), source })?;
         let key = key::choose(&mut connection, &path, key)?;
-        Ok(Self { path, connection: Mutex::new(connection), sealer: Sealer::new(&key) })
+        let (readers, sealer) = (Readers::new(&path), Sealer::new(&key));
+        Ok(Self { path, file, readers, writer: Mutex::new(connection), sealer })
     }
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the daemon that holds the store listens for commands of this machine.
+    pub fn socket(&self) -> PathBuf {
+        beside(&self.path, ".sock")
     }
 
     /// Makes this process the only one that may write, until the hold is dropped or the process ends. Readers need
@@ -63,13 +88,23 @@ impl Store {
         Hold::take(&self.path)
     }
 
-    /// One consistent view for all the statements of `read`.
+    /// In bytes on the disk, with the log that SQLite keeps beside it.
+    pub fn size_bytes(&self) -> Result<u64, StoreError> {
+        let gone = |_| Fault::Gone.at(&self.path, "measure the store");
+        let file = fs::metadata(&self.path).map_err(gone)?.len();
+        let log = fs::metadata(beside(&self.path, "-wal")).map_or(0, |it| it.len());
+        Ok(file.saturating_add(log))
+    }
+
+    /// One consistent view for all the statements of `read`, without waiting for whoever writes.
     fn read<T>(
         &self,
         operation: &'static str,
         read: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        self.transact(TransactionBehavior::Deferred, operation, read)
+        self.guarded(operation, || {
+            self.readers.with(|it| transact(it, TransactionBehavior::Deferred, read))
+        })
     }
 
     /// All of `write` or nothing of it, and on the disk when this returns.
@@ -78,25 +113,39 @@ impl Store {
         operation: &'static str,
         write: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        self.transact(TransactionBehavior::Immediate, operation, write)
+        self.guarded(operation, || {
+            // A panic in `write` has rolled its transaction back, so the connection is as good as before.
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            transact(&mut writer, TransactionBehavior::Immediate, write)
+        })
     }
 
-    fn transact<T>(
+    /// Asked before and after: what was done while the file went away is not acknowledged either.
+    fn guarded<T>(
         &self,
-        behavior: TransactionBehavior,
         operation: &'static str,
-        act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+        act: impl FnOnce() -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        // A panic in `act` has rolled its transaction back, so the connection is as good as before.
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let run = || {
-            let transaction = connection.transaction_with_behavior(behavior)?;
-            let done = act(&transaction)?;
-            transaction.commit()?;
-            Ok(done)
+        let there = || if self.file.still(&self.path) { Ok(()) } else { Err(Fault::Gone) };
+        let guarded = || {
+            there()?;
+            let done = act();
+            there()?;
+            done
         };
-        run().map_err(|fault: Fault| fault.at(&self.path, operation))
+        guarded().map_err(|fault| fault.at(&self.path, operation))
     }
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    behavior: TransactionBehavior,
+    act: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let transaction = connection.transaction_with_behavior(behavior)?;
+    let done = act(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
 }
 
 /// The path of a file that stands beside the store: `<store>.lock`, `<store>.key`.
@@ -123,7 +172,7 @@ mod tests {
         store.put_tenants(&rows(10)).unwrap();
         // SQLite answers the same to this limit and to a full disk.
         let limit = |pages: u32| {
-            let connection = store.connection.lock().unwrap();
+            let connection = store.writer.lock().unwrap();
             connection
                 .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
                 .unwrap();

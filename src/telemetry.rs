@@ -3,11 +3,14 @@
 //! Why standard error alone: results go to standard output, and whoever pipes them must not find a warning in
 //! between. Where logs are kept is the business of whatever runs us.
 
+#[cfg(feature = "otel")]
+mod spans;
+
 use std::io::{self, IsTerminal};
 
-use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,35 +64,105 @@ pub enum TelemetryError {
     Filter(#[source] tracing_subscriber::filter::ParseError),
     #[error("start logging a second time")]
     Started(#[source] tracing::subscriber::SetGlobalDefaultError),
+    #[cfg(feature = "otel")]
+    #[error("export spans to OpenTelemetry's collector")]
+    Export(#[from] spans::SpansError),
 }
 
-/// Starts logging for the whole process. `colour` is obeyed only on a terminal.
-pub fn start(format: LogFormat, loudness: Loudness, colour: bool) -> Result<(), TelemetryError> {
+/// What a layer of ours is laid on.
+pub type Ground = Registry;
+
+/// Of the running process: what is logged can be changed while it runs.
+#[derive(Clone)]
+pub struct Logs {
+    filter: reload::Handle<EnvFilter, Ground>,
+    /// The environment has said what is logged, and the configuration does not overrule it.
+    wished: bool,
+}
+
+impl Logs {
+    /// What is logged from now on; without effect where `RUST_LOG` says it.
+    pub fn set(&self, level: Level) {
+        if self.wished {
+            return;
+        }
+        let filter = EnvFilter::builder().parse_lossy(level.filter());
+        if let Err(error) = self.filter.reload(filter) {
+            tracing::warn!("what is logged stays as it is: {error}");
+        }
+    }
+}
+
+/// A level of the configuration: what the daemon itself does, and of the libraries what is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+impl Level {
+    pub const ALL: [Self; 4] = [Self::Error, Self::Warn, Self::Info, Self::Debug];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+
+    pub fn parse(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.label() == label)
+    }
+
+    const fn filter(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "warn,watertight=info",
+            Self::Debug => "warn,watertight=debug",
+        }
+    }
+}
+
+/// Starts logging for the whole process. `colour` is obeyed only on a terminal; `beside` hears every event as well.
+pub fn start(
+    format: LogFormat,
+    loudness: Loudness,
+    colour: bool,
+    beside: impl Layer<Ground> + Send + Sync,
+) -> Result<Logs, TelemetryError> {
     // A value that is not UTF-8 is no filter either, and is not worth a way of its own to fail.
     let wish = std::env::var("RUST_LOG").ok().filter(|it| !it.is_empty());
     let filter = filter(wish.as_deref(), loudness)?;
     let colour = colour && io::stderr().is_terminal();
-    tracing::subscriber::set_global_default(subscriber(format, filter, colour, io::stderr))
-        .map_err(TelemetryError::Started)
+    let (filter, handle) = reload::Layer::new(filter);
+    let layers: Vec<Box<dyn Layer<Ground> + Send + Sync>> = vec![
+        lines(format, colour, io::stderr).with_filter(filter).boxed(),
+        beside.boxed(),
+        #[cfg(feature = "otel")]
+        spans::layer()?,
+    ];
+    tracing::subscriber::set_global_default(Registry::default().with(layers))
+        .map_err(TelemetryError::Started)?;
+    Ok(Logs { filter: handle, wished: wish.is_some() || loudness != Loudness::Normal })
 }
 
 fn filter(wish: Option<&str>, loudness: Loudness) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder().parse(wish.unwrap_or(loudness.filter())).map_err(TelemetryError::Filter)
 }
 
-fn subscriber<W>(
-    format: LogFormat,
-    filter: EnvFilter,
-    colour: bool,
-    writer: W,
-) -> Box<dyn Subscriber + Send + Sync>
+fn lines<W>(format: LogFormat, colour: bool, writer: W) -> Box<dyn Layer<Ground> + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     match format {
-        LogFormat::Text => Box::new(builder.with_ansi(colour).finish()),
-        LogFormat::Json => Box::new(builder.with_ansi(false).json().flatten_event(true).finish()),
+        LogFormat::Text => layer.with_ansi(colour).boxed(),
+        LogFormat::Json => layer.with_ansi(false).json().flatten_event(true).boxed(),
     }
 }
 
@@ -115,17 +188,18 @@ mod tests {
 
     /// What is written of one event of each level, whose text wants to break out of its line.
     fn logged(format: LogFormat, wish: Option<&str>, loudness: Loudness) -> String {
-        let lines = Lines::default();
-        let writer = lines.clone();
+        let written = Lines::default();
+        let writer = written.clone();
         let filter = filter(wish, loudness).unwrap();
-        let subscriber = subscriber(format, filter, false, move || writer.clone());
+        let layer = lines(format, false, move || writer.clone()).with_filter(filter);
+        let subscriber = Registry::default().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             let hostile = "a\n\"b\u{1b}[31m";
             tracing::error!(tenant = hostile, "visit failed: {hostile}");
             tracing::warn!("source is stale");
             tracing::debug!("scan started");
         });
-        String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
     }
 
     #[test]

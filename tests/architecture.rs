@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("detect", &["model"]),
     ("standing", &["model"]),
+    ("gate", &["model", "standing"]),
     // Plumbing that speaks of addresses.
     ("dsn", &["model", "secret"]),
     ("tls", &["dsn"]),
@@ -37,19 +38,25 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("scan", &["dsn", "model", "patience"]),
     ("probe", &["clock", "detect", "dsn", "model", "patience", "registry", "secret", "tls"]),
     ("store", &["clock", "model", "secret"]),
-    ("report", &["model"]),
+    ("report", &["gate", "model"]),
+    ("page", &["model", "report", "standing"]),
     (
         "monitor",
         &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
     ),
     // What goes on while the daemon runs.
+    ("metrics", &["model", "standing"]),
     ("schedule", &["clock", "model"]),
     (
         "daemon",
-        &["clock", "model", "monitor", "registry", "report", "schedule", "standing", "store"],
+        &[
+            "clock", "metrics", "model", "monitor", "registry", "report", "schedule", "standing",
+            "store",
+        ],
     ),
     // The edges.
-    ("config", &["dsn", "model", "registry", "secret"]),
+    ("http", &["clock", "daemon", "model", "report", "schedule", "standing", "store"]),
+    ("config", &["dsn", "model", "registry", "schedule", "secret"]),
     ("cli", &["model", "report", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),
     // The composition root joins them all.
@@ -59,15 +66,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "cli",
             "clock",
             "config",
+            "daemon",
             "demo",
+            "http",
+            "metrics",
             "model",
             "monitor",
             "probe",
             "registry",
             "report",
             "scan",
+            "schedule",
             "secret",
             "store",
+            "tasks",
             "telemetry",
         ],
     ),
@@ -75,7 +87,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Decisions over values, and what they must not contain in any spelling.
-const PURE: &[&str] = &["model", "detect", "standing"];
+const PURE: &[&str] = &["model", "detect", "standing", "gate"];
 const EFFECTS: &[&str] = &[
     "async ",
     ".await",

@@ -348,7 +348,7 @@ fn a_syntax_error_hides_no_other_problem_and_makes_up_none() {
     check(
         "a = 1\na = 2\n",
         &expect![[r#"
-        watertight.toml:1: a: no such key; remove it; known here: store, policy, probe, schedule, http, metrics, github, provider, gate, secrets, provision, routing, sources, tenants
+        watertight.toml:1: a: no such key; remove it; known here: store, policy, probe, schedule, log, http, metrics, github, provider, gate, secrets, provision, routing, sources, tenants
         watertight.toml:2: it is no TOML: duplicate key; mend the syntax of this line
     "#]],
     );
@@ -507,7 +507,7 @@ fn the_environment_wins_over_the_file() {
             ("WATERTIGHT__", "1"),
         ],
         &expect![[r#"
-            WATERTIGHT__: no such key; remove it; known here: store, policy, probe, schedule, http, metrics, github, provider, gate, secrets, provision, routing, sources, tenants
+            WATERTIGHT__: no such key; remove it; known here: store, policy, probe, schedule, log, http, metrics, github, provider, gate, secrets, provision, routing, sources, tenants
             WATERTIGHT__PROBE__CONCURRENCY: probe.concurrency: it must be a whole number, and is text; write a whole number from 1 to 20000, without quotes
             WATERTIGHT__PROBE__TIMEOT: probe.timeot: no such key; did you mean `timeout`?
             WATERTIGHT__PROBE__TIMEOUT__X: probe.timeout.x: no such key; `timeout` has no keys of its own

@@ -15,14 +15,17 @@ use watertight::detect::lifecycle::{Examined, advance};
 use watertight::detect::verdict::assemble;
 use watertight::detect::{Case, Detection, detect};
 use watertight::model::address::{Address, Provider, Route};
-use watertight::model::finding::{Certainty, Claim, Kind, Verdict};
+use watertight::model::change::{Change, PlannedKinds};
+use watertight::model::finding::{Certainty, Claim, Finding, Kind, State, Verdict};
 use watertight::model::fingerprint::Fingerprint;
 use watertight::model::observation::{
     Cause, Encryption, Failure, Observation, Outcome, Sighting, Transport, Vitals,
 };
 use watertight::model::policy::{Isolation, Policy};
 use watertight::model::relation::{Doubt, Seat, StreamEnd, StreamLook, Witnessed};
-use watertight::model::tenant::{Origin, Target, TargetName, TargetRef, Tenant, TenantId};
+use watertight::model::tenant::{
+    Maintenance, Origin, Particulars, Target, TargetName, TargetRef, Tenant, TenantId,
+};
 
 /// A running server: its lineage, and its own start.
 const SERVERS: [(u64, i64, bool); 6] =
@@ -433,6 +436,60 @@ proptest! {
                 _ => false,
             };
             prop_assert!(right, "{:?} {:?}", claim.kind, claim.tenants);
+        }
+    }
+
+    #[test]
+    fn a_window_and_an_announced_change_soften_nothing_but_health(fleet in fleet()) {
+        let mut world = World::build(&fleet, &everybody());
+        let before = world.detect();
+        let change = Change {
+            tenants: world.tenants.iter().map(|it| it.id.clone()).collect(),
+            kinds: PlannedKinds::of(Kind::ALL.iter().copied().filter(|it| it.may_be_announced())).expect("some may"),
+            reason: "upgrade".into(),
+            ticket: None,
+            by: "somebody".into(),
+            from: Timestamp::MIN,
+            until: Timestamp::MAX,
+        };
+        for tenant in &mut world.tenants {
+            let maintenance = Some(Maintenance { until: Timestamp::MAX, reason: "upgrade".into() });
+            tenant.particulars = Particulars { maintenance, ..Particulars::default() }.boxed();
+        }
+        let nobody = BTreeSet::new();
+        let after = detect(&Case { changes: &[change], ..world.case(&nobody) });
+        let isolation = |it: &Detection| {
+            it.claims.iter().filter(|it| !it.kind.is_health()).cloned().collect::<Vec<_>>()
+        };
+        prop_assert_eq!(isolation(&before), isolation(&after));
+        prop_assert!(!after.claims.iter().any(|it| it.kind.is_health()));
+        prop_assert_eq!(before.tenants, after.tenants);
+    }
+
+    /// Nothing has changed, but the second scan reaches fewer of the targets.
+    #[test]
+    fn who_shared_and_could_not_be_looked_at_again_still_shares(fleet in fleet(), silent in any::<u16>()) {
+        let sharing = |it: &Finding| {
+            it.state != State::Resolved && matches!(it.claim.kind, Kind::SharedDatabase | Kind::SharedCluster)
+        };
+        let scan = |fleet: &Fleet, before: Vec<Finding>| {
+            let (world, nobody) = (World::build(fleet, &everybody()), BTreeSet::new());
+            let case = world.case(&nobody);
+            let detection = detect(&case);
+            let examined = Examined::of(&case, &detection);
+            advance(before, detection.claims, &examined, &world.policy, now())
+        };
+        let first = scan(&fleet, Vec::new());
+        let mut fewer = fleet.clone();
+        for (number, way) in fewer.ways.iter_mut().enumerate() {
+            way.fails |= silent >> number & 1 == 1;
+        }
+        let second: Vec<Finding> = scan(&fewer, first.clone()).into_iter().filter(|it| sharing(it)).collect();
+        for finding in first.iter().filter(|it| sharing(it)) {
+            for (one, other) in finding.claim.tenants.iter().zip(finding.claim.tenants.iter().skip(1)) {
+                let together = second.iter().any(|it| it.claim.tenants.contains(one) && it.claim.tenants.contains(other));
+                prop_assert!(together, "{one} and {other}");
+            }
         }
     }
 

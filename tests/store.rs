@@ -13,6 +13,10 @@ mod example;
 mod file;
 #[path = "store/findings.rs"]
 mod findings;
+#[path = "store/first_shape.rs"]
+mod first_shape;
+#[path = "store/life.rs"]
+mod life;
 #[path = "store/suite.rs"]
 mod suite;
 
@@ -51,6 +55,8 @@ conformance! { suite:
 conformance! { findings:
     a_finding_that_a_scan_does_not_name_stays,
     a_resolved_finding_stands_no_more_and_is_forgotten_in_time,
+    a_finding_that_stood_long_unseen_is_kept_from_its_resolution_on,
+    what_was_resolved_since_a_time_is_told_with_when,
     the_oldest_of_too_many_resolved_findings_are_forgotten,
     an_acknowledgement_silences_an_open_finding,
     a_pending_finding_can_be_silenced_too,
@@ -59,4 +65,17 @@ conformance! { findings:
     an_acknowledgement_given_during_a_scan_covers_no_more_than_was_seen,
     an_acknowledgement_that_the_scan_knew_is_the_scans_to_end,
     a_finding_resolved_during_its_acknowledgement_is_resolved,
+    an_acknowledgement_that_ended_during_the_scan_covers_nothing,
+}
+
+conformance! { life:
+    scans_are_told_page_by_page,
+    history_is_told_page_by_page,
+    latencies_are_kept_for_each_tenant_the_latest_first,
+    of_each_five_minutes_one_latency_is_kept,
+    latencies_are_kept_for_a_day,
+    a_clock_that_was_wrong_for_one_scan_leaves_no_latency,
+    changes_are_on_record_with_name_and_ticket,
+    overrides_are_on_record_the_latest_first,
+    failures_under_the_suspicion_of_ourselves_leave_who_answered_as_it_was,
 }

@@ -2,6 +2,8 @@
 
 #[path = "verify/commands.rs"]
 mod commands;
+#[path = "verify/compose.rs"]
+mod compose;
 #[path = "verify/life.rs"]
 mod life;
 #[path = "support/program.rs"]

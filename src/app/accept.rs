@@ -1,17 +1,16 @@
 //! `accept`: a person says that a tenant's database was changed on purpose.
-//!
-//! Why it takes what was *seen* and not what will be seen: without an end, "whatever comes next is right" would let the
-//! very swap pass that drift is there to find.
 
 use super::platform::{Platform, Use};
 use super::{Ended, print};
 use crate::cli::Global;
 use crate::cli::arguments::AcceptArgs;
+use crate::client::local::{Accepted, LocalDaemon, Told};
 use crate::clock;
 use crate::config::NoFile;
-use crate::model::change::{Baseline, Change};
+use crate::model::tenant::TenantId;
+use crate::monitor::acceptance::Acceptance;
 
-pub(super) fn accept(global: &Global, args: &AcceptArgs) -> anyhow::Result<Ended> {
+pub(super) async fn accept(global: &Global, args: &AcceptArgs) -> anyhow::Result<Ended> {
     let purpose = if args.dry_run { Use::Reads } else { Use::Writes };
     let platform = match Platform::open(global, NoFile::Allowed, purpose)? {
         Ok(platform) => platform,
@@ -23,36 +22,22 @@ pub(super) fn accept(global: &Global, args: &AcceptArgs) -> anyhow::Result<Ended
         Some(Ok(until)) => Some(until),
         Some(Err(error)) => return Ok(Ended::refused(format!("--until: {error}"))),
     };
-    let seen: Vec<Baseline> = platform
-        .store
-        .last_identities()?
-        .into_iter()
-        .filter(|it| args.tenants.contains(&it.tenant))
-        .map(|it| Baseline { since: now, ..it })
-        .collect();
-    let unseen: Vec<String> = args
-        .tenants
-        .iter()
-        .filter(|id| until.is_none() && !seen.iter().any(|it| it.tenant == **id))
-        .map(|id| format!("tenant {id} was never seen: announce a change to come with --until"))
-        .collect();
-    if !unseen.is_empty() {
-        return Ok(Ended::Refused(unseen));
-    }
-    if !args.dry_run {
-        // Without an end the change is over as soon as it is recorded: what was seen is the baseline now.
-        let change = Change {
-            tenants: args.tenants.clone(),
-            reason: args.reason.as_str().into(),
-            ticket: args.ticket.as_deref().map(Into::into),
-            by: author().into(),
-            from: now,
-            until: until.unwrap_or(now),
-        };
-        platform.store.add_change(&change)?;
-        if until.is_none() {
-            platform.store.put_baselines(&seen)?;
+    let acceptance = Acceptance {
+        tenants: args.tenants.clone(),
+        reason: args.reason.as_str().into(),
+        ticket: args.ticket.as_deref().map(Into::into),
+        by: author().into(),
+        until,
+    };
+    let refused = match &platform.daemon {
+        Some(daemon) => told(daemon, &acceptance).await?,
+        None if args.dry_run => {
+            acceptance.judge(&platform.store, now)?.err().map(|it| it.sentences())
         }
+        None => acceptance.record(&platform.store, now)?.err().map(|it| it.sentences()),
+    };
+    if let Some(problems) = refused {
+        return Ok(Ended::Refused(problems));
     }
     let would = if args.dry_run { "would be " } else { "" };
     print(|out| match until {
@@ -68,6 +53,24 @@ pub(super) fn accept(global: &Global, args: &AcceptArgs) -> anyhow::Result<Ended
 
 fn names(args: &AcceptArgs) -> String {
     args.tenants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Why the daemon refused it.
+async fn told(
+    daemon: &LocalDaemon,
+    acceptance: &Acceptance,
+) -> anyhow::Result<Option<Vec<String>>> {
+    let accepted = Accepted {
+        tenants: acceptance.tenants.iter().map(TenantId::as_str).collect(),
+        reason: &acceptance.reason,
+        ticket: acceptance.ticket.as_deref(),
+        by: &acceptance.by,
+        until: acceptance.until.map(|it| it.to_string()),
+    };
+    Ok(match daemon.accept(&accepted).await? {
+        Told::Done(()) => None,
+        Told::Refused(problems) => Some(problems),
+    })
 }
 
 /// Who says so, as far as this machine knows.

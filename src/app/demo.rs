@@ -4,6 +4,7 @@
 //! nothing, and whoever wants to try more finds the file ready.
 
 use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::platform::{Platform, UNWATCHED, Use, watched};
+use super::serve::{self, Running};
 use super::{Ended, print};
 use crate::cli::Global;
 use crate::cli::arguments::DemoArgs;
@@ -26,6 +28,7 @@ use crate::report::{self, Format, Style};
 pub(super) async fn demo(
     global: &Global,
     args: DemoArgs,
+    running: Running,
     here: &Surroundings,
     stop: &CancellationToken,
 ) -> anyhow::Result<Ended> {
@@ -37,19 +40,25 @@ pub(super) async fn demo(
     let home =
         tempfile::tempdir().context("make a directory for the demonstration's configuration")?;
     let file = configure(&fleet, home.path()).context("write the demonstration's configuration")?;
-    if let Err(refused) = show(&fleet, &file, global, here, stop).await? {
-        return Ok(refused);
+    let platform = match show(&fleet, &file, global, here, stop).await? {
+        Ok(platform) => platform,
+        Err(refused) => return Ok(refused),
+    };
+    if args.once || stop.is_cancelled() {
+        return Ok(Ended::Well);
     }
-    if !args.once && !stop.is_cancelled() {
-        let file = file.display();
-        print(|out| {
-            writeln!(out, "\nThe fleet runs until you press Ctrl-C. Try, in another terminal:")?;
-            writeln!(out, "  watertight --config {file} verify --tenant hooli")?;
-            writeln!(out, "  watertight --config {file} check acme")
-        })?;
-        stop.cancelled().await;
-    }
-    Ok(Ended::Well)
+    let (listen, file) = (&platform.config.http.listen, file.display());
+    print(|out| {
+        writeln!(
+            out,
+            "\nThe fleet runs until you press Ctrl-C. Its status page: http://{listen}/"
+        )?;
+        writeln!(out, "Try, in another terminal:")?;
+        writeln!(out, "  watertight --config {file} verify --tenant hooli")?;
+        writeln!(out, "  watertight gate --url http://{listen}")
+    })?;
+    let global = Global { config: Some(file.to_string().into()), ..global.clone() };
+    serve::run(platform, &global, running, stop).await
 }
 
 async fn start(global: &Global, here: &Surroundings) -> anyhow::Result<Fleet> {
@@ -69,7 +78,7 @@ fn configure(fleet: &Fleet, home: &Path) -> anyhow::Result<PathBuf> {
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     let store = toml::Value::from(format!("sqlite:{}", home.join("watertight.db").display()));
-    writeln!(file, "[store]\nurl = {store}")?;
+    writeln!(file, "[store]\nurl = {store}\n\n[http]\nlisten = \"{}\"", free_address()?)?;
     for row in &fleet.rows {
         let text = |text: &str| toml::Value::from(text);
         writeln!(file, "\n[[tenants]]\nid = {}\nname = {}", text(&row.id), text(&row.name))?;
@@ -79,18 +88,25 @@ fn configure(fleet: &Fleet, home: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// Where the daemon usually listens; another port where one is there already.
+fn free_address() -> std::io::Result<SocketAddr> {
+    let usual = SocketAddr::from(([127, 0, 0, 1], 9877));
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    TcpListener::bind(usual).or_else(|_| TcpListener::bind(any))?.local_addr()
+}
+
 async fn show(
     fleet: &Fleet,
     file: &Path,
     global: &Global,
     here: &Surroundings,
     stop: &CancellationToken,
-) -> anyhow::Result<Result<(), Ended>> {
+) -> anyhow::Result<Result<Platform, Ended>> {
     let config = match Config::load(Some(file), std::iter::empty(), NoFile::Refused) {
         Ok(config) => config,
         Err(problems) => return Ok(Err(Ended::problems(&problems))),
     };
-    let platform = match Platform::of(config, Use::Writes)? {
+    let platform = match Platform::of(config, Use::Holds)? {
         Ok(platform) => platform,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -115,5 +131,5 @@ async fn show(
         }
         fleet.left_out.iter().try_for_each(|it| writeln!(out, "  left out: {it}"))
     })?;
-    Ok(Ok(()))
+    Ok(Ok(platform))
 }

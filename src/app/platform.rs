@@ -13,11 +13,13 @@ use super::Ended;
 use crate::cli::Global;
 use crate::cli::progress::Progress;
 use crate::cli::terminal::Surroundings;
+use crate::client::local::LocalDaemon;
 use crate::clock;
 use crate::config::{Config, NoFile, PREFIX, ProbeSettings};
 use crate::model::policy::Policy;
+use crate::monitor::late::Late;
 use crate::monitor::memory::{self, KnownRows, Memory};
-use crate::monitor::{Ask, Cycle, Monitor, Stage};
+use crate::monitor::{Ask, Cycle, Monitor, Recognise, Stage};
 use crate::probe::{ProbeOptions, Prober};
 use crate::registry::{self, RegistryError, Snapshot};
 use crate::scan::ScanLimits;
@@ -33,13 +35,18 @@ pub(super) struct Platform {
     pub(super) store: Arc<Store>,
     /// While it lives no other process writes. `None` where this one does not.
     hold: Option<Hold>,
+    /// Holds the store, and writes for a command that would.
+    pub(super) daemon: Option<LocalDaemon>,
 }
 
-/// Whether a command writes to the store.
+/// What a command does with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Reads,
+    /// Itself, or through the daemon that has the store.
     Writes,
+    /// Is that daemon.
+    Holds,
 }
 
 pub(super) fn configuration(global: &Global, no_file: NoFile) -> Result<Config, Ended> {
@@ -86,14 +93,18 @@ impl Platform {
             Ok(store) => store,
             Err(error) => return not_opened(error).map(Err),
         };
-        let hold = match purpose {
-            Use::Reads => None,
-            Use::Writes => match store.hold() {
-                Ok(hold) => Some(hold),
+        let (hold, daemon) = match purpose {
+            Use::Reads => (None, None),
+            Use::Holds => match store.hold() {
+                Ok(hold) => (Some(hold), None),
+                Err(error) => return not_opened(error).map(Err),
+            },
+            Use::Writes => match held(&store)? {
+                Ok(held) => held,
                 Err(error) => return not_opened(error).map(Err),
             },
         };
-        Ok(Ok(Self { config, store: Arc::new(store), hold }))
+        Ok(Ok(Self { config, store: Arc::new(store), hold, daemon }))
     }
 
     /// The registry as its sources tell it now. A command that writes keeps what was read, for the day on which a
@@ -116,15 +127,28 @@ impl Platform {
     }
 
     pub(super) fn monitor(&self) -> Result<Monitor, Ended> {
+        monitor(&self.config.probe_options(), self.config.policy(), self.recognise())
+    }
+
+    pub(super) fn recognise(&self) -> Recognise {
         let store = Arc::clone(&self.store);
-        let recognise = Arc::new(move |tenant: &_, target: &_, secret: &_| {
-            store.secret_digest(tenant, target, secret)
-        });
-        monitor(&self.config.probe_options(), self.config.policy(), recognise)
+        Arc::new(move |tenant, target, secret| store.secret_digest(tenant, target, secret))
     }
 
     pub(super) fn keep(&self, cycle: &Cycle) -> anyhow::Result<()> {
-        Ok(memory::keep(&self.store, cycle)?)
+        Ok(memory::keep(&self.store, cycle, &Late::default())?)
+    }
+}
+
+/// The store for ourselves, or the daemon that has it.
+fn held(store: &Store) -> anyhow::Result<Result<(Option<Hold>, Option<LocalDaemon>), StoreError>> {
+    match store.hold() {
+        Ok(hold) => Ok(Ok((Some(hold), None))),
+        Err(error @ StoreError::Held { .. }) => match LocalDaemon::at(&store.socket())? {
+            Some(daemon) => Ok(Ok((None, Some(daemon)))),
+            None => Ok(Err(error)),
+        },
+        Err(error) => Ok(Err(error)),
     }
 }
 
@@ -147,7 +171,7 @@ pub(super) fn names_nobody(config: &Config) -> bool {
 pub(super) fn monitor(
     settings: &ProbeSettings,
     policy: Policy,
-    recognise: crate::monitor::Recognise,
+    recognise: Recognise,
 ) -> Result<Monitor, Ended> {
     let options = ProbeOptions {
         timeout: settings.timeout,

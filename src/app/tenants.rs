@@ -10,11 +10,12 @@ use super::{Ended, print};
 use crate::cli::registry::{AddArgs, ImportArgs, RemoveArgs, TenantsCommand};
 use crate::cli::terminal::Surroundings;
 use crate::cli::{Global, listing};
+use crate::client::local::Told;
 use crate::config::NoFile;
-use crate::model::tenant::{Origin, TenantId};
+use crate::model::tenant::TenantId;
 use crate::registry::file;
-use crate::registry::row::{Fault, Field, RawRow, Typing};
-use crate::registry::tenant::{Trust, build};
+use crate::registry::row::{Field, RawRow, Typing};
+use crate::registry::stored;
 use crate::report::layout::counted;
 use crate::secret::SecretRef;
 
@@ -40,8 +41,8 @@ pub(super) async fn run(
         Err(refused) => return Ok(refused),
     };
     match command {
-        TenantsCommand::Add(args) => add(&platform, args),
-        TenantsCommand::Remove(args) => remove(&platform, args),
+        TenantsCommand::Add(args) => add(&platform, args).await,
+        TenantsCommand::Remove(args) => remove(&platform, args).await,
         TenantsCommand::Import(args) => import(&platform, args).await,
         TenantsCommand::List(_) | TenantsCommand::Show(_) => {
             show(&platform, command, global, here).await
@@ -79,7 +80,7 @@ async fn show(
     Ok(Ended::Well)
 }
 
-fn add(platform: &Platform, args: &AddArgs) -> anyhow::Result<Ended> {
+async fn add(platform: &Platform, args: &AddArgs) -> anyhow::Result<Ended> {
     let mut fields = vec![field("id", args.id.as_str()), field("database_url", args.url.expose())];
     fields.extend(args.subdomain.as_deref().map(|it| field("subdomain", it)));
     fields.extend(args.name.as_deref().map(|it| field("name", it)));
@@ -90,66 +91,59 @@ fn add(platform: &Platform, args: &AddArgs) -> anyhow::Result<Ended> {
     };
     fields.extend(password.as_deref().map(|it| field("password", it)));
     let row = RawRow::read(fields, None, Typing::Strict);
-    put(platform, vec![row], "the command line", args.dry_run)
+    put(platform, vec![row], "the command line", args.dry_run).await
 }
 
 async fn import(platform: &Platform, args: &ImportArgs) -> anyhow::Result<Ended> {
     let name = args.file.display().to_string();
     match file::read(&args.file).await {
-        Ok(rows) => put(platform, rows, &name, args.dry_run),
+        Ok(rows) => put(platform, rows, &name, args.dry_run).await,
         Err(error) => Ok(Ended::refused(format!("{name}: {:#}", anyhow::Error::new(error)))),
     }
 }
 
-/// All of the rows or none: a half-imported registry is worse than the old one.
-fn put(
+/// All of the rows or none.
+async fn put(
     platform: &Platform,
     rows: Vec<RawRow>,
     source: &str,
     dry_run: bool,
 ) -> anyhow::Result<Ended> {
-    let mut problems = Vec::new();
-    let mut tenants: Vec<(TenantId, RawRow)> = Vec::new();
-    let mut seen = BTreeSet::new();
-    for row in rows {
-        let origin = Origin { source: source.into(), line: row.line };
-        let built = build(&row, &origin, Trust::References, None);
-        let id = built.tenant.id.clone();
-        problems.extend(built.faults.iter().map(|it| told(&origin, it)));
-        if !seen.insert(id.clone()) {
-            problems.push(format!("{origin}: tenant {id} stands here twice; keep one row"));
+    let tenants = match stored::judge(rows, source) {
+        Ok(tenants) => tenants,
+        Err(problems) => return Ok(Ended::Refused(problems)),
+    };
+    let number = tenants.len();
+    match &platform.daemon {
+        Some(daemon) => {
+            let rows: Vec<RawRow> = tenants.into_iter().map(|(_, row)| row).collect();
+            if let Told::Refused(problems) = daemon.put_tenants(source, &rows).await? {
+                return Ok(Ended::Refused(problems));
+            }
         }
-        tenants.push((id, row));
-    }
-    if tenants.is_empty() {
-        problems.push(format!("{source}: no tenants; write at least one row"));
-    }
-    if !problems.is_empty() {
-        return Ok(Ended::Refused(problems));
-    }
-    if !dry_run {
-        platform.store.put_tenants(&tenants)?;
+        None if dry_run => {}
+        None => platform.store.put_tenants(&tenants)?,
     }
     let would = if dry_run { "would be " } else { "" };
-    print(|out| writeln!(out, "{} {would}stored", counted(tenants.len(), "tenant")))?;
+    print(|out| writeln!(out, "{} {would}stored", counted(number, "tenant")))?;
     Ok(Ended::Well)
 }
 
-fn remove(platform: &Platform, args: &RemoveArgs) -> anyhow::Result<Ended> {
-    let stored: BTreeSet<TenantId> =
-        platform.store.tenants::<RawRow>()?.into_iter().map(|(id, _)| id).collect();
-    let missing: Vec<String> = args
-        .tenants
-        .iter()
-        .filter(|it| !stored.contains(it))
-        .map(|it| format!("tenant {it} is not in the store; remove it where `watertight tenants show {it}` says"))
-        .collect();
+async fn remove(platform: &Platform, args: &RemoveArgs) -> anyhow::Result<Ended> {
+    let there = platform.store.tenants::<RawRow>()?.into_iter().map(|(id, _)| id).collect();
+    let missing = stored::not_there(&there, &args.tenants);
     if !missing.is_empty() {
         return Ok(Ended::Refused(missing));
     }
     let removed: BTreeSet<TenantId> = args.tenants.iter().cloned().collect();
-    if !args.dry_run {
-        platform.store.remove_tenants(&removed)?;
+    match &platform.daemon {
+        Some(daemon) => {
+            if let Told::Refused(problems) = daemon.remove_tenants(&args.tenants).await? {
+                return Ok(Ended::Refused(problems));
+            }
+        }
+        None if args.dry_run => {}
+        None => drop(platform.store.remove_tenants(&removed)?),
     }
     let would = if args.dry_run { "would be " } else { "" };
     print(|out| writeln!(out, "{} {would}removed", counted(removed.len(), "tenant")))?;
@@ -158,8 +152,4 @@ fn remove(platform: &Platform, args: &RemoveArgs) -> anyhow::Result<Ended> {
 
 fn field(key: &str, value: &str) -> Field {
     Field { key: key.to_owned(), value: value.into(), line: None }
-}
-
-fn told(origin: &Origin, fault: &Fault) -> String {
-    format!("{origin}: {}: {}; {}", fault.key, fault.message, fault.remedy)
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -15,10 +16,12 @@ use super::platform::{Platform, UNWATCHED, Use, configuration, names_nobody, wat
 use super::{Ended, print};
 use crate::cli::Global;
 use crate::cli::arguments::{PingArgs, ReportArgs, VerifyArgs};
+use crate::cli::progress::Progress;
 use crate::cli::terminal::Surroundings;
+use crate::client::local::{LocalDaemon, Told};
 use crate::config::NoFile;
-use crate::model::report::Trigger;
-use crate::model::tenant::TenantId;
+use crate::model::report::{Report, Trigger};
+use crate::model::tenant::{Tenant, TenantId};
 use crate::monitor::Ask;
 use crate::registry::{RegistryError, Snapshot};
 use crate::report::judge::{Judgement, exit_code};
@@ -92,6 +95,15 @@ impl Scan<'_> {
         if let Some(unknown) = unknown(&snapshot, &only) {
             return Ok(unknown);
         }
+        if let Some(daemon) = &platform.daemon {
+            return match asked(daemon, self.tenants, global, here).await? {
+                Told::Done(report) => {
+                    self.deliver(&report, &snapshot.tenants, here.style(global))?;
+                    Ok(Ended::Judged(exit_code(&report, &self.judgement)))
+                }
+                Told::Refused(problems) => Ok(Ended::Refused(problems)),
+            };
+        }
         let monitor = match platform.monitor() {
             Ok(monitor) => monitor,
             Err(refused) => return Ok(refused),
@@ -105,16 +117,49 @@ impl Scan<'_> {
             progress: UNWATCHED,
         };
         let cycle = watched(&monitor, &snapshot, platform.memory()?, ask, global, here).await;
-        let write = if self.ping { report::write_ping } else { report::write };
-        deliver(self.report, here.style(global), |style, out| {
-            write(self.report.format, &cycle.report, &snapshot.tenants, style, out)
-        })?;
+        self.deliver(&cycle.report, &snapshot.tenants, here.style(global))?;
         if purpose == Use::Writes {
             platform.keep(&cycle)?;
         }
         Ok(Ended::Judged(exit_code(&cycle.report, &self.judgement)))
     }
+
+    fn deliver(&self, report: &Report, tenants: &[Tenant], style: Style) -> anyhow::Result<()> {
+        let write = if self.ping { report::write_ping } else { report::write };
+        deliver(self.report, style, |style, out| {
+            write(self.report.format, report, tenants, style, out)
+        })
+    }
 }
+
+/// A scan by the daemon that holds the store, with a bar for whoever watches.
+async fn asked(
+    daemon: &LocalDaemon,
+    tenants: &[TenantId],
+    global: &Global,
+    here: &Surroundings,
+) -> anyhow::Result<Told<Report>> {
+    let progress = Progress::new(here.shows_progress(global));
+    let watching = async {
+        loop {
+            tokio::time::sleep(LOOKED_EVERY).await;
+            let Some(running) = daemon.progress().await else { continue };
+            progress.stage(match running.stage.as_deref() {
+                Some("witness") => "proving",
+                _ => "visiting",
+            });
+            progress.started(running.total);
+            progress.advanced(running.done);
+        }
+    };
+    tokio::select! {
+        told = daemon.scan(tenants) => Ok(told?),
+        never = watching => never,
+    }
+}
+
+/// Between two looks at how far the daemon's scan is.
+const LOOKED_EVERY: Duration = Duration::from_millis(500);
 
 /// Asking about a tenant that nobody knows must not end green.
 fn unknown(snapshot: &Snapshot, only: &BTreeSet<TenantId>) -> Option<Ended> {
@@ -128,7 +173,7 @@ fn unknown(snapshot: &Snapshot, only: &BTreeSet<TenantId>) -> Option<Ended> {
 }
 
 /// Known before the scan: a minute's work must not end with nowhere to put it.
-fn unwritable(path: &Path) -> Option<Ended> {
+pub(super) fn unwritable(path: &Path) -> Option<Ended> {
     let error = output::try_place(path).err()?;
     Some(Ended::refused(format!(
         "--output {}: {error}: name a file that can be written",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::since::Since;
 use super::until::Until;
 use super::words;
 use crate::model::finding::Severity;
@@ -182,6 +183,22 @@ pub struct AcceptArgs {
     /// Show what would be recorded, and record nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    watertight report\n  \
+    watertight report --since '7 days' --format markdown --output week.md")]
+pub struct DailyArgs {
+    /// From when on: a time, a day (its first moment, UTC) or how long ago, such as 7d [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = Since::parse, allow_hyphen_values = true)]
+    pub since: Option<Since>,
+    /// How the report is written
+    #[arg(long, short, value_name = "FORMAT", default_value = "table", value_parser = words::daily())]
+    pub format: Format,
+    /// Write the report to this file, whole or not at all, instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Args)]

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::model::finding::Severity;
 use crate::report::Format;
+use crate::report::daily;
 use crate::report::judge::About;
 use crate::telemetry::LogFormat;
 
@@ -24,6 +25,12 @@ pub fn about() -> impl TypedValueParser<Value = About> {
 
 pub fn format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::label))
+        .map(|it| Format::parse(&it).expect(LISTED))
+}
+
+/// For the daily report.
+pub fn daily() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(daily::FORMATS.map(Format::label))
         .map(|it| Format::parse(&it).expect(LISTED))
 }
 

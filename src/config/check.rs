@@ -17,6 +17,7 @@ use super::walk::MISSING;
 use crate::dsn::Dsn;
 use crate::model::tenant::Origin;
 use crate::registry::tenant::{Trust, build};
+use crate::schedule::cron::{Moments, MomentsError};
 
 pub(super) fn problems(config: &Config, lines: &BTreeMap<String, u32>) -> Vec<Problem> {
     let mut told = Told { file: &config.file, lines, problems: Vec::new() };
@@ -24,13 +25,8 @@ pub(super) fn problems(config: &Config, lines: &BTreeMap<String, u32>) -> Vec<Pr
     for (index, source) in config.sources.iter().enumerate() {
         self::source(source, &format!("sources[{}]", index + 1), &mut told);
     }
-    if config.http.listen.parse::<std::net::SocketAddr>().is_err() {
-        told.tell(
-            "http.listen",
-            "it is no address with a port",
-            "write for example \"127.0.0.1:9877\"",
-        );
-    }
+    schedule(config, &mut told);
+    http(config, &mut told);
     if let Some(path) = &config.probe.ca_file
         && !path.is_file()
     {
@@ -93,6 +89,55 @@ fn store(config: &Config, told: &mut Told<'_>) {
             "it names no store",
             "write for example \"sqlite:watertight.db\"",
         ),
+    }
+}
+
+fn schedule(config: &Config, told: &mut Told<'_>) {
+    let schedule = &config.schedule;
+    let keys = [("scan", &schedule.scan), ("audit", &schedule.audit), ("report", &schedule.report)];
+    for (key, cron) in keys {
+        match Moments::parse(cron, &schedule.timezone) {
+            Ok(_) => (),
+            // One zone for all three: it is told once.
+            Err(MomentsError::Zone(_)) if key != "scan" => (),
+            Err(error @ MomentsError::Zone(_)) => {
+                let remedy = "write for example \"Europe/Stockholm\"";
+                told.tell("schedule.timezone", &error.to_string(), remedy);
+            }
+            Err(error) => {
+                let remedy = "write six fields, seconds first, for example \"0 */5 * * * *\"";
+                told.tell(&format!("schedule.{key}"), &error.to_string(), remedy);
+            }
+        }
+    }
+}
+
+/// What is served beyond this machine asks for a token.
+fn http(config: &Config, told: &mut Told<'_>) {
+    let http = &config.http;
+    match http.listen.parse::<std::net::SocketAddr>() {
+        Err(_) => told.tell(
+            "http.listen",
+            "it is no address with a port",
+            "write for example \"127.0.0.1:9877\"",
+        ),
+        Ok(address) if !address.ip().is_loopback() && http.tokens.is_empty() => told.tell(
+            "http.listen",
+            "it can be reached from other machines, and no token guards it",
+            "add [[http.tokens]], or listen on 127.0.0.1",
+        ),
+        Ok(_) => (),
+    }
+    if http.tls_cert.is_some() != http.tls_key.is_some() {
+        let missing = if http.tls_cert.is_some() { "http.tls_key" } else { "http.tls_cert" };
+        told.tell(missing, MISSING, "name both the certificate and its key, or neither");
+    }
+    let mut names = std::collections::BTreeSet::new();
+    for (index, token) in http.tokens.iter().enumerate() {
+        if !names.insert(&token.name) {
+            let key = format!("http.tokens[{}].name", index + 1);
+            told.tell(&key, "another token has this name", "give each token a name of its own");
+        }
     }
 }
 

@@ -66,6 +66,7 @@ pub const ROOT: &[Key] = &[
     key("policy", Table(POLICY)),
     key("probe", Table(PROBE)),
     key("schedule", Table(SCHEDULE)),
+    key("log", Table(&[key("level", Word(&["error", "warn", "info", "debug"]))])),
     key("http", Table(HTTP)),
     key("metrics", Table(METRICS)),
     key("github", Table(GITHUB)),
@@ -102,8 +103,13 @@ const PROBE: &[Key] = &[
     key("replication_proof", Flag),
 ];
 
-const SCHEDULE: &[Key] =
-    &[key("scan", Text), key("audit", Text), key("report", Text), key("timezone", Text)];
+const SCHEDULE: &[Key] = &[
+    key("scan", Text),
+    key("audit", Text),
+    key("report", Text),
+    key("timezone", Text),
+    key("jitter", Duration(0, 600)),
+];
 
 const HTTP: &[Key] = &[
     key("listen", Text),

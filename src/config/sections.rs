@@ -95,6 +95,16 @@ pub struct Schedule {
     pub report: String,
     /// An IANA name. Default: UTC.
     pub timezone: String,
+    /// A scan of the schedule waits at random up to so long, 0 to 10 min, so that many daemons do not meet at a shared
+    /// server at the full minute. Default: 2 s. A long one makes the age of what is told uneven.
+    pub jitter: Span,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// What the daemon logs: `error`, `warn`, `info` (default) or `debug`. `RUST_LOG` in its environment wins.
+    pub level: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -322,7 +332,14 @@ impl Default for Schedule {
             audit: "0 0 */6 * * *".to_owned(),
             report: "0 0 10 * * *".to_owned(),
             timezone: "UTC".to_owned(),
+            jitter: Span::seconds(2),
         }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned() }
     }
 }
 

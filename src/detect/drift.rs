@@ -42,7 +42,7 @@ pub(super) fn judge(index: &Index<'_>, learnable: impl Fn(TargetRef) -> bool) ->
             continue;
         };
         let changed = changes(&before.identity, &now);
-        let planned = index.case.changes.iter().any(|it| it.covers(id, index.case.now));
+        let planned = index.planned(look.tenant(), Kind::FingerprintDrift);
         if changed.is_empty() {
             let grown = grown(&before.identity, &now);
             if grown != before.identity && learnable(look.target) {

@@ -6,7 +6,8 @@
 //! Invariants:
 //! - a standby refuses writes by its nature: only a primary is `read_only`;
 //! - what was not tried is unknown, neither healthy nor ill;
-//! - a maintenance window silences the claim, not the condition.
+//! - a maintenance window, or an announced change of the kind, silences the claim, not the condition; what is expected to
+//!   fail is no sign that we fail ourselves.
 
 use std::collections::BTreeMap;
 
@@ -105,13 +106,20 @@ pub(super) fn claims(index: &Index<'_>) -> Vec<Claim> {
     let mut examined: Vec<u32> = index.observed.iter().map(|(it, _)| it.tenant).collect();
     examined.dedup();
     for tenant in examined {
-        let window = &index.tenant(tenant).particulars().maintenance;
-        if window.as_ref().is_none_or(|it| it.until <= index.case.now) {
+        if !expected(index, tenant, Kind::Unhealthy) {
             claims.extend(unhealthy(index, tenant));
+        }
+        if !expected(index, tenant, Kind::Degraded) {
             claims.extend(degraded(index, tenant));
         }
     }
     claims
+}
+
+/// Whether somebody said beforehand that the tenant's health would suffer.
+fn expected(index: &Index<'_>, tenant: u32, kind: Kind) -> bool {
+    let window = &index.tenant(tenant).particulars().maintenance;
+    window.as_ref().is_some_and(|it| index.case.now < it.until) || index.planned(tenant, kind)
 }
 
 /// When so many that answered last time fail at once, our own side is the likelier cause.
@@ -119,8 +127,10 @@ fn monitor_suspect(index: &Index<'_>) -> Option<Claim> {
     let mut failed: BTreeMap<&TenantId, Cause> = BTreeMap::new();
     let mut asked: Vec<&TenantId> = Vec::new();
     for visits in index.observed.chunk_by(|one, other| one.0.tenant == other.0.tenant) {
-        let id = index.id(visits[0].0.tenant);
-        if !index.case.answered_before.contains(id) {
+        let tenant = visits[0].0.tenant;
+        let id = index.id(tenant);
+        let counts = index.case.answered_before.contains(id);
+        if !counts || expected(index, tenant, Kind::Unhealthy) {
             continue;
         }
         asked.push(id);

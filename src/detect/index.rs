@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Case;
 use crate::model::change::Baseline;
+use crate::model::finding::Kind;
 use crate::model::fingerprint::Fingerprint;
 use crate::model::observation::{Outcome, Sighting};
 use crate::model::tenant::{Target, TargetName, TargetRef, Tenant, TenantId};
@@ -99,6 +100,12 @@ impl<'a> Index<'a> {
 
     pub(super) fn ids(&self, tenants: &BTreeSet<u32>) -> BTreeSet<TenantId> {
         tenants.iter().map(|it| self.id(*it).clone()).collect()
+    }
+
+    /// Whether somebody announced what would otherwise be a finding of this kind about the tenant.
+    pub(super) fn planned(&self, tenant: u32, kind: Kind) -> bool {
+        let id = self.id(tenant);
+        self.case.changes.iter().any(|it| it.covers(id, kind, self.case.now))
     }
 
     /// Whether one of the two is registered as a deliberate copy of the other.

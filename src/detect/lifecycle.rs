@@ -7,23 +7,32 @@
 //! ones the oldest. A claim that inherits none gets the id of its kind and its smallest member; where another finding
 //! has that one already, of the next member, and at last of all members together.
 //!
+//! Windows: a maintenance window of the registry, or an announced change of the kind, keeps the detector from claiming
+//! anything about that tenant's health. So a window opens nothing and clears nothing. What stood before it stays as it
+//! was, and is resolved only by a look at a database that serves; what begins within it shows in the tenant's health
+//! alone, and once the window is over it waits for its looks like any other. Isolation knows no window.
+//!
 //! Invariants:
-//! - unknown neither opens nor clears: a member that was not verified apart stays in its finding;
+//! - unknown neither opens nor clears: a member that was not verified apart stays in its finding, and a fact that is
+//!   withheld does not take back what it said before;
 //! - of two findings that grow into one, one goes on and the other is resolved, because the one tells its members;
 //! - a finding is resolved only when every member was verified apart in this scan, and one about health only when the
 //!   database was seen to serve; a member that left the registry keeps it open, but for a conflict of the registry
 //!   itself, which is mended by removing a row, and for the health of a tenant that is gone;
 //! - a resolved finding that returns keeps its id and begins anew;
-//! - an acknowledgement covers what the person saw: new members or a worse severity open the finding again;
+//! - an acknowledgement covers what the person saw: new members or a worse severity open the finding again. When it
+//!   ends, whether or not the scan could look, the finding is again what it would be without;
 //! - kinds that this detector does not judge are left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::index::Index;
 use super::{Case, Detection};
+use crate::model::change::Identity;
 use crate::model::finding::{Claim, Fact, Finding, FindingId, Health, Kind, Severity, State};
-use crate::model::fingerprint::Digest256;
+use crate::model::fingerprint::{Digest256, Fingerprint};
 use crate::model::policy::Policy;
 use crate::model::tenant::TenantId;
 
@@ -36,6 +45,10 @@ pub struct Examined {
     pub serving: BTreeSet<TenantId>,
     /// They serve, and no limit is near.
     pub healthy: BTreeSet<TenantId>,
+    /// Seen, but they kept back a part of who they are that they told before.
+    pub veiled: BTreeSet<TenantId>,
+    /// Seen, but what their roles may do could not be read.
+    pub powers_withheld: BTreeSet<TenantId>,
     /// In the registry, whether visited or not.
     pub registered: BTreeSet<TenantId>,
     /// So many failed at once that our own side is suspected.
@@ -51,6 +64,7 @@ impl Examined {
             mass_failure: detection.claims.iter().any(|it| it.kind == Kind::MonitorSuspect),
             ..Self::default()
         };
+        (examined.veiled, examined.powers_withheld) = withheld(&Index::new(case));
         let visited: BTreeSet<_> = case.observations.iter().map(|it| it.target).collect();
         let tenants: BTreeSet<u32> = visited.iter().map(|it| it.tenant).collect();
         for ((number, tenant), judged) in (0_u32..).zip(case.tenants).zip(&detection.tenants) {
@@ -99,10 +113,38 @@ impl Examined {
                     finding.tenants.intersection(&self.registered).cloned().collect();
                 left.is_subset(&self.apart) && (!left.is_empty() || !self.partial)
             }
+            Kind::FingerprintDrift | Kind::WrongDatabase => {
+                all(&self.apart) && finding.tenants.is_disjoint(&self.veiled)
+            }
+            Kind::OverPrivilegedRole => {
+                all(&self.apart) && finding.tenants.is_disjoint(&self.powers_withheld)
+            }
             kind if judged(kind) => all(&self.apart),
             _ => false,
         }
     }
+}
+
+/// Who kept back a part of its identity, and who its roles' powers.
+fn withheld(index: &Index<'_>) -> (BTreeSet<TenantId>, BTreeSet<TenantId>) {
+    let (mut veiled, mut powers) = (BTreeSet::new(), BTreeSet::new());
+    for look in &index.looks {
+        let id = index.id(look.tenant());
+        if index.baseline(look.target).is_some_and(|it| veils(&it.identity, look.fingerprint())) {
+            veiled.insert(id.clone());
+        }
+        if look.sighting.powers.is_none() {
+            powers.insert(id.clone());
+        }
+    }
+    (veiled, powers)
+}
+
+/// Whether a part that was known before is not told now.
+fn veils(before: &Identity, now: &Fingerprint) -> bool {
+    before.system_identifier.is_some() && now.system_identifier.is_none()
+        || before.database_oid.is_some() && now.database_oid.is_none()
+        || before.timeline.is_some() && now.timeline.is_none()
 }
 
 /// The kinds that `detect` claims. The others are found elsewhere, or not yet.
@@ -160,7 +202,7 @@ pub fn advance(
     let left: Vec<Finding> = standing
         .map(|before| {
             let absorbed = absorbed(&before, &findings, &by_member);
-            unclaimed(before, absorbed, examined, now)
+            unclaimed(before, absorbed, examined, policy, now)
         })
         .collect();
     findings.extend(left);
@@ -283,7 +325,7 @@ fn continued(
     let state = match (&acknowledgement, before.state) {
         (Some(_), _) => State::Acknowledged,
         // Once open, it is not pending again because the policy became more patient.
-        (None, State::Open | State::Acknowledged) => State::Open,
+        (None, State::Open) => State::Open,
         (None, _) => unsilenced(claim.kind, looks, policy),
     };
     Finding { claim, state, last_seen: now, looks, acknowledgement, ..before.clone() }
@@ -295,13 +337,20 @@ fn unsilenced(kind: Kind, looks: u32, policy: &Policy) -> State {
 }
 
 /// A finding that no claim repeats.
-fn unclaimed(before: Finding, absorbed: bool, examined: &Examined, now: Timestamp) -> Finding {
+fn unclaimed(
+    before: Finding,
+    absorbed: bool,
+    examined: &Examined,
+    policy: &Policy,
+    now: Timestamp,
+) -> Finding {
     if absorbed || examined.clears(&before.claim) {
         return Finding { state: State::Resolved, acknowledgement: None, ..before };
     }
     let expired = before.acknowledgement.as_ref().is_some_and(|it| it.until <= now);
     if expired {
-        return Finding { state: State::Open, acknowledgement: None, ..before };
+        let state = unsilenced(before.claim.kind, before.looks, policy);
+        return Finding { state, acknowledgement: None, ..before };
     }
     before
 }
@@ -368,6 +417,7 @@ mod tests {
                 registered: ids("a b c d e"),
                 mass_failure: look.mass_failure,
                 partial: look.partial,
+                ..Examined::default()
             };
             let claims = look.claims.iter().map(|it| claim(it)).collect();
             let before = std::mem::take(&mut self.findings);
@@ -622,6 +672,29 @@ mod tests {
         assert_eq!(life.findings[0].state, State::Acknowledged);
         life.scan(&sharing);
         assert_eq!(life.findings[0].state, State::Open);
+    }
+
+    #[test]
+    fn trouble_that_was_silenced_while_it_was_pending_is_not_opened_by_the_end_of_silence() {
+        let mut life = Life::new();
+        life.scan(&Look { claims: &["unhealthy a", "unhealthy b"], ..Look::default() })
+            .acknowledge(3)
+            .scan(&Look::default())
+            .scan(&Look { claims: &["unhealthy b"], ..Look::default() });
+        check(
+            &life,
+            &expect![[r#"
+            1:
+              237e pending unhealthy 1x since 1 last 1 a
+              c714 pending unhealthy 1x since 1 last 1 b
+            2:
+              237e acknowledged unhealthy 1x since 1 last 1 a
+              c714 acknowledged unhealthy 1x since 1 last 1 b
+            3:
+              237e pending unhealthy 1x since 1 last 1 a
+              c714 open unhealthy 2x since 1 last 3 b
+        "#]],
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use super::{Case, Detection, detect};
 use crate::model::address::{Address, NamedProject, ProjectPlace, Provider, Route};
-use crate::model::change::{Baseline, Change, Identity};
+use crate::model::change::{Baseline, Change, Identity, PlannedKinds};
 use crate::model::finding::Kind;
 use crate::model::fingerprint::{Digest256, Fingerprint};
 use crate::model::observation::{
@@ -106,6 +106,9 @@ impl World {
             "baseline" => self.baseline(words),
             "change" => self.changes.push(Change {
                 tenants: words.bare.iter().map(|it| id(it)).collect(),
+                kinds: words.get("kinds").map_or_else(PlannedKinds::default, |it| {
+                    PlannedKinds::of(it.split(',').map(|it| Kind::parse(it).unwrap())).unwrap()
+                }),
                 reason: "planned".into(),
                 ticket: None,
                 by: "someone".into(),
@@ -256,7 +259,9 @@ fn tenant_row(name: &str, words: &Words<'_>) -> Tenant {
             clone_of: words.get("clone_of").map(id),
             maintenance: words
                 .has("maintained")
-                .then(|| Maintenance { until: Timestamp::MAX, reason: "upgrade".into() }),
+                .then_some(Timestamp::MAX)
+                .or_else(|| words.get("maintained").map(|it| it.parse().unwrap()))
+                .map(|until| Maintenance { until, reason: "upgrade".into() }),
             ..Particulars::default()
         }
         .boxed(),
@@ -331,12 +336,12 @@ fn sighting(number: u32, words: &Words<'_>) -> Sighting {
             transaction_age: given("age"),
             clock_skew_millis: words.get("skew").map(|it| it.parse().unwrap()),
         },
-        powers: Some(
+        powers: (words.get("power") != Some("?")).then(|| {
             words
                 .all("power")
                 .map(|name| Power::ALL.into_iter().find(|it| it.label() == name).unwrap())
-                .collect(),
-        ),
+                .collect()
+        }),
     }
 }
 

@@ -118,9 +118,9 @@ fn misnamed(index: &Index<'_>, look: &Look<'_>) -> Option<String> {
     if look.sighting.transport.direct && row.address.route == Route::Direct {
         return Some(format!("{} asks for {asked:?} and is let into {met:?}", row.name));
     }
-    let tenant = index.tenant(look.tenant());
     let before = index.baseline(look.target)?;
-    let planned = index.case.changes.iter().any(|it| it.covers(&tenant.id, index.case.now));
+    // Moving a pooler's database is planned like every other change of what is behind a tenant.
+    let planned = index.planned(look.tenant(), Kind::FingerprintDrift);
     (*before.identity.database != *met && !planned).then(|| {
         format!(
             "the pooler behind {} led to {:?} before and now leads to {met:?}",

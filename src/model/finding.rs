@@ -93,6 +93,12 @@ impl Kind {
         matches!(self, Self::RegistryConflict | Self::FingerprintDrift)
     }
 
+    /// A planned change explains it: another database behind a tenant, and the time in which it is away for that. A
+    /// restore into somebody else's database, two tenants in one, or a conflict of rows is never planned.
+    pub const fn may_be_announced(self) -> bool {
+        matches!(self, Self::FingerprintDrift | Self::Unhealthy | Self::Degraded)
+    }
+
     /// Health waits for several looks before it is open; everything else is told at the first.
     pub const fn is_health(self) -> bool {
         matches!(self, Self::Unhealthy | Self::Degraded)

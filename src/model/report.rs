@@ -92,6 +92,27 @@ pub struct Summary {
     pub unhealthy: usize,
 }
 
+/// How many of the tenants have been verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    pub verified: usize,
+    pub tenants: usize,
+}
+
+impl Coverage {
+    /// From 0 to 1. Of nobody, nothing is covered.
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 tenants")]
+    pub fn share(self) -> f64 {
+        if self.tenants == 0 { 0.0 } else { self.verified as f64 / self.tenants as f64 }
+    }
+
+    /// Whether it is at least this share. The quotient is the double nearest to the true share, as a parsed bound is: 98
+    /// of 100 meets 0.98. A bound that is not a number is met by nothing, and an empty fleet meets no bound.
+    pub fn meets(self, min_coverage: f64) -> bool {
+        0 < self.tenants && min_coverage <= self.share()
+    }
+}
+
 impl Report {
     /// An empty fleet proves nothing, so it is `Unverified`.
     pub fn verdict(&self) -> Verdict {

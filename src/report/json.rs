@@ -11,7 +11,8 @@
 //!   that it does not know are errors.
 
 mod read;
-mod view;
+pub mod view;
+pub mod words;
 
 use std::io::{self, Write};
 
@@ -51,7 +52,7 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         schema: SCHEMA,
         verdict: report.verdict().label(),
         scan: ScanView::of(report),
-        summary: SummaryView::of(report),
+        summary: SummaryView::from(report.summary()),
         warnings: &report.warnings,
         tenants: &report.tenants,
         findings: &report.findings,
@@ -69,6 +70,16 @@ fn one_after_another<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(findings.iter().map(FindingView::of))
+}
+
+/// One finding as it stands in the document.
+pub fn finding(finding: &Finding) -> impl Serialize + use<'_> {
+    FindingView::of(finding)
+}
+
+/// The counts as they stand in the document.
+pub fn summary(report: &Report) -> impl Serialize + use<> {
+    SummaryView::from(report.summary())
 }
 
 /// Reads a report back. The caller bounds the length of the text; what is built from it is of the same order.

@@ -10,7 +10,7 @@
 //!   nothing green.
 
 use crate::model::finding::{Health, Kind, Severity, State, Verdict};
-use crate::model::report::{Report, TenantReport};
+use crate::model::report::{Coverage, Report, TenantReport};
 
 /// What the caller wants judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,21 +103,8 @@ pub fn exit_code(report: &Report, judgement: &Judgement) -> Exit {
         return Exit::Findings;
     }
     let verified = report.tenants.iter().filter(|it| about.verified(it)).count();
-    if covered(verified, report.tenants.len(), judgement.min_coverage, &report.warnings) {
-        Exit::Clean
-    } else {
-        Exit::Unverified
-    }
-}
-
-/// Rows that the registry could not tell make the fleet larger than was counted, so full coverage cannot be claimed.
-fn covered(verified: usize, tenants: usize, min_coverage: f64, warnings: &[String]) -> bool {
-    if tenants == 0 || (1.0 <= min_coverage && !warnings.is_empty()) {
-        return false;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 tenants")]
-    let coverage = verified as f64 / tenants as f64;
-    // The quotient is the double nearest to the true share, as the parsed bound is: 98 of 100 meets 0.98. A bound
-    // that is not a number is met by nothing.
-    min_coverage <= coverage
+    let coverage = Coverage { verified, tenants: report.tenants.len() };
+    // Rows that the registry could not tell make the fleet larger than was counted, so full coverage cannot be claimed.
+    let whole = judgement.min_coverage < 1.0 || report.warnings.is_empty();
+    if whole && coverage.meets(judgement.min_coverage) { Exit::Clean } else { Exit::Unverified }
 }

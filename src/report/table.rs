@@ -39,7 +39,7 @@ pub fn write(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<(
     closing(report, out)
 }
 
-fn headline(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn headline(report: &Report, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let verdict = report.verdict();
     let summary = report.summary();
     let total = counted(summary.tenants, "tenant");

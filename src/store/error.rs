@@ -48,6 +48,11 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    #[error(
+        "{operation}: {} is no longer the file that was opened: it was deleted or replaced; put the right one there and start again",
+        path.display()
+    )]
+    Gone { operation: &'static str, path: PathBuf },
     #[error("{operation} in {}", path.display())]
     Failed {
         operation: &'static str,
@@ -177,6 +182,8 @@ pub(super) enum Fault {
     Sqlite(rusqlite::Error),
     Row(RowError),
     Seal(SealError),
+    /// The file was deleted or replaced.
+    Gone,
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -203,6 +210,7 @@ impl Fault {
         match self {
             Self::Row(source) => StoreError::Row { operation, path, source },
             Self::Seal(source) => StoreError::Seal { operation, path, source },
+            Self::Gone => StoreError::Gone { operation, path },
             Self::Sqlite(source) => match source.sqlite_error_code() {
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                     StoreError::Damaged { operation, path, source }

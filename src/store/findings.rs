@@ -36,10 +36,32 @@ impl Store {
     pub fn resolved_findings(&self, at_most: u32) -> Result<Vec<Finding>, StoreError> {
         self.read("read the resolved findings", |transaction| {
             let sql = format!(
-                "SELECT {COLUMNS} FROM findings WHERE state = ?1 ORDER BY last_seen DESC, id LIMIT ?2"
+                "SELECT {COLUMNS} FROM findings WHERE state = ?1
+                 ORDER BY resolved_at DESC, last_seen DESC, id LIMIT ?2"
             );
             let mut resolved = transaction.prepare_cached(&sql)?;
             collect(resolved.query(params![State::Resolved.label(), at_most])?)
+        })
+    }
+
+    /// Those that were resolved at `since` or later, each with when; the latest first.
+    pub fn resolved_since(
+        &self,
+        since: Timestamp,
+        at_most: u32,
+    ) -> Result<Vec<(Finding, Timestamp)>, StoreError> {
+        self.read("read the findings that were resolved since", |transaction| {
+            let sql = format!(
+                "SELECT {COLUMNS}, resolved_at FROM findings WHERE state = ?1 AND ?2 <= resolved_at
+                 ORDER BY resolved_at DESC, last_seen DESC, id LIMIT ?3"
+            );
+            let mut resolved = transaction.prepare_cached(&sql)?;
+            let rows = params![State::Resolved.label(), rows::micros(since), at_most];
+            let found = resolved.query_and_then(rows, |row| {
+                let at = rows::time("resolved_at", row.get(6)?)?;
+                Ok::<_, Fault>((finding(&columns(row)?)?, at))
+            })?;
+            found.collect()
         })
     }
 
@@ -80,19 +102,21 @@ pub(super) fn put<'a>(
 ) -> Result<(), Fault> {
     let said = said_since(transaction, begun)?;
     let mut put = transaction.prepare_cached(
-        "INSERT INTO findings (id, kind, state, last_seen, body, acknowledgement)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO findings (id, kind, state, last_seen, body, acknowledgement, resolved_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (id) DO UPDATE SET
              kind = excluded.kind,
              state = excluded.state,
              last_seen = excluded.last_seen,
              body = excluded.body,
              acknowledgement = excluded.acknowledgement,
-             acknowledged_at = NULL",
+             acknowledged_at = NULL,
+             resolved_at = iif(excluded.resolved_at IS NULL, NULL,
+                 coalesce(resolved_at, excluded.resolved_at))",
     )?;
     for finding in findings {
         let (state, acknowledgement) = match said.get(&finding.id) {
-            Some(seen) if still_covers(seen, finding) => {
+            Some(seen) if still_covers(seen, finding, now) => {
                 (State::Acknowledged, seen.acknowledgement.as_ref())
             }
             _ => (finding.state, finding.acknowledgement.as_ref()),
@@ -104,6 +128,7 @@ pub(super) fn put<'a>(
             rows::micros(finding.last_seen),
             finding_text(finding)?,
             acknowledgement.map(acknowledgement_text).transpose()?,
+            (state == State::Resolved).then(|| rows::micros(now)),
         ])?;
     }
     prune(transaction, now)
@@ -120,22 +145,23 @@ fn said_since(
     Ok(findings.into_iter().map(|it| (it.id, it)).collect())
 }
 
-/// A person's word covers what the person saw: neither a member that joined since nor a worse severity.
-fn still_covers(seen: &Finding, now: &Finding) -> bool {
-    now.state != State::Resolved
-        && now.claim.severity <= seen.claim.severity
-        && now.claim.tenants.is_subset(&seen.claim.tenants)
+/// A person's word covers what the person saw, until its end: neither a member that joined since nor a worse severity.
+fn still_covers(seen: &Finding, found: &Finding, now: Timestamp) -> bool {
+    found.state != State::Resolved
+        && seen.acknowledgement.as_ref().is_some_and(|it| now < it.until)
+        && found.claim.severity <= seen.claim.severity
+        && found.claim.tenants.is_subset(&seen.claim.tenants)
 }
 
 fn prune(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
     let oldest = now.saturating_sub(RESOLVED_KEPT).unwrap_or(Timestamp::MIN);
     transaction
-        .prepare_cached("DELETE FROM findings WHERE state = ?1 AND last_seen < ?2")?
+        .prepare_cached("DELETE FROM findings WHERE state = ?1 AND resolved_at < ?2")?
         .execute(params![State::Resolved.label(), rows::micros(oldest)])?;
     transaction
         .prepare_cached(
             "DELETE FROM findings WHERE id IN (SELECT id FROM findings WHERE state = ?1
-                 ORDER BY last_seen DESC, id LIMIT -1 OFFSET ?2)",
+                 ORDER BY resolved_at DESC, last_seen DESC, id LIMIT -1 OFFSET ?2)",
         )?
         .execute(params![State::Resolved.label(), RESOLVED_AT_MOST])?;
     Ok(())

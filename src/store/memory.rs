@@ -1,4 +1,4 @@
-//! What the fleet is expected to be: each target's identity, announced changes, who answered last, refused secrets.
+//! What the fleet is expected to be: each target's identity, who answered last, refused secrets.
 //!
 //! Why baselines are never pruned: forgetting what a tenant's database was is how a swapped one passes for new.
 
@@ -11,13 +11,10 @@ use super::Store;
 use super::error::{Fault, StoreError};
 use super::rows;
 use super::seal::Place;
-use crate::model::change::{Baseline, Change, Identity};
+use crate::model::change::{Baseline, Identity};
 use crate::model::fingerprint::Digest256;
 use crate::model::tenant::{TargetName, TenantId};
 use crate::secret::Secret;
-
-/// Of the changes, the latest are kept for the record; a fleet does not have so many at once.
-const CHANGES_AT_MOST: u32 = 10_000;
 
 /// A refusal this old says nothing any more; `probe.auth_retry` is far shorter.
 const REFUSED_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -59,36 +56,7 @@ impl Store {
         self.write("store baselines", |transaction| put_baselines(transaction, baselines))
     }
 
-    pub fn add_change(&self, change: &Change) -> Result<(), StoreError> {
-        self.write("store a change", |transaction| {
-            transaction.execute(
-                "INSERT INTO changes (body, until) VALUES (?1, ?2)",
-                params![rows::change_text(change)?, rows::micros(change.until)],
-            )?;
-            transaction.execute(
-                "DELETE FROM changes WHERE number IN
-                     (SELECT number FROM changes ORDER BY number DESC LIMIT -1 OFFSET ?1)",
-                [CHANGES_AT_MOST],
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Those that have not ended, in the order in which they were recorded; some may yet have to begin.
-    pub fn active_changes(&self, now: Timestamp) -> Result<Vec<Change>, StoreError> {
-        self.read("read the changes", |transaction| {
-            let mut active = transaction
-                .prepare_cached("SELECT body FROM changes WHERE ?1 < until ORDER BY number")?;
-            let mut found = active.query([rows::micros(now)])?;
-            let mut changes = Vec::new();
-            while let Some(row) = found.next()? {
-                changes.push(rows::change(&row.get::<_, String>(0)?)?);
-            }
-            Ok(changes)
-        })
-    }
-
-    /// Tenants whose previous visit succeeded.
+    /// Tenants whose previous visit succeeded. A failure under the suspicion that our own side failed is no visit.
     pub fn answered_before(&self) -> Result<BTreeSet<TenantId>, StoreError> {
         self.read("read who answered", |transaction| {
             let mut answered =

@@ -17,7 +17,10 @@ use super::error::{Fault, StoreError};
 use super::hold::Hold;
 
 /// Never edited once released: a change of the shape is a new file at the end.
-const MIGRATIONS: &[M<'_>] = &[M::up(include_str!("migrations/01_first.sql"))];
+const MIGRATIONS: &[M<'_>] = &[
+    M::up(include_str!("migrations/01_first.sql")),
+    M::up(include_str!("migrations/02_life.sql")),
+];
 
 /// "WTGT": tells our files from every other SQLite database.
 const APPLICATION_ID: i64 = 0x5754_4754;
@@ -45,6 +48,20 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
         migrate(&mut connection, path)?;
     }
     settle(&connection).map_err(|it| Fault::from(it).at(path, OPENING))?;
+    Ok(connection)
+}
+
+/// One more connection to a store that is open and up to date; it cannot write.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(
+        "PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON;
+         PRAGMA cache_size = -4000;",
+    )?;
     Ok(connection)
 }
 

@@ -18,9 +18,10 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::model::change::{Change, Identity};
-use crate::model::finding::{Health, Verdict};
+use crate::model::change::{Change, Identity, PlannedKinds};
+use crate::model::finding::{Health, Kind, Verdict};
 use crate::model::fingerprint::Digest256;
+use crate::model::gate::Override;
 use crate::model::observation::Cause;
 use crate::model::report::{Summary, Trigger};
 use crate::model::tenant::{TargetName, TenantId};
@@ -163,6 +164,8 @@ pub(super) fn identity(json: &str) -> Result<Identity, RowError> {
 #[derive(Deserialize, Serialize)]
 struct ChangeRow {
     tenants: Vec<String>,
+    /// The first release wrote none, and meant the default.
+    kinds: Option<Vec<String>>,
     reason: Box<str>,
     ticket: Option<Box<str>>,
     by: String,
@@ -173,6 +176,7 @@ struct ChangeRow {
 pub(super) fn change_text(change: &Change) -> Result<String, RowError> {
     let row = ChangeRow {
         tenants: change.tenants.iter().map(ToString::to_string).collect(),
+        kinds: Some(change.kinds.iter().map(|it| it.label().to_owned()).collect()),
         reason: change.reason.clone(),
         ticket: change.ticket.clone(),
         by: change.by.to_string(),
@@ -186,12 +190,44 @@ pub(super) fn change(json: &str) -> Result<Change, RowError> {
     let row: ChangeRow = parse("a change", json)?;
     Ok(Change {
         tenants: row.tenants.iter().map(|it| tenant(it)).collect::<Result<_, _>>()?,
+        kinds: row.kinds.as_deref().map(planned_kinds).transpose()?.unwrap_or_default(),
         reason: row.reason,
         ticket: row.ticket,
         by: row.by.into(),
         from: time("from", row.from)?,
         until: time("until", row.until)?,
     })
+}
+
+fn planned_kinds(labels: &[String]) -> Result<PlannedKinds, RowError> {
+    let kinds = labels.iter().map(|it| word("kind", it, Kind::parse));
+    let kinds: Vec<Kind> = kinds.collect::<Result<_, _>>()?;
+    // Only what may be announced is ever written.
+    PlannedKinds::of(kinds).map_err(|_| RowError::Range { what: "the kinds of a change" })
+}
+
+#[derive(Deserialize, Serialize)]
+struct OverrideRow {
+    reason: Box<str>,
+    by: Box<str>,
+    at: i64,
+    until: i64,
+}
+
+pub(super) fn override_text(given: &Override) -> Result<String, RowError> {
+    let row = OverrideRow {
+        reason: given.reason.clone(),
+        by: given.by.clone(),
+        at: micros(given.at),
+        until: micros(given.until),
+    };
+    text("an override", &row)
+}
+
+pub(super) fn override_row(json: &str) -> Result<Override, RowError> {
+    let row: OverrideRow = parse("an override", json)?;
+    let (at, until) = (time("at", row.at)?, time("until", row.until)?);
+    Ok(Override { reason: row.reason, by: row.by, at, until })
 }
 
 /// What a tenant was found to be; its history has an entry for each time that this differs.

@@ -1,4 +1,4 @@
-//! Finished scans: the record of each, the report itself, and what changed for each tenant.
+//! Finished scans: the record of each, the report itself, and the history of each tenant.
 //!
 //! Why one transaction: a scan whose findings are stored and whose baselines are not would, after a crash, accept a
 //! swapped database as known. Why history is written on change only: a tenant that is well for a year is one line.
@@ -14,14 +14,14 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::error::{Fault, StoreError};
-use super::rows::{self, TenantState};
-use super::{Store, findings, memory, reports};
-use crate::model::change::{Baseline, Identity};
+use super::rows::{self, RowError};
+use super::{Store, findings, memory, outcomes, reports};
+use crate::model::change::Baseline;
 use crate::model::finding::{Finding, Health, Verdict};
-use crate::model::fingerprint::{Digest256, Fingerprint};
+use crate::model::fingerprint::Digest256;
 use crate::model::observation::Cause;
-use crate::model::report::{Report, Summary, TargetReport, TenantReport, Trigger};
-use crate::model::tenant::{TargetName, TenantId};
+use crate::model::report::{Report, Summary, Trigger};
+use crate::model::tenant::TenantId;
 
 /// Records of scans: at one every five minutes, a day and a half.
 const SCANS_AT_MOST: u32 = 500;
@@ -31,9 +31,6 @@ const REPORTS_AT_MOST: u32 = 20;
 
 /// Of those twenty together: the reports of a large fleet are some ten megabytes each.
 const REPORT_BYTES_AT_MOST: i64 = 256 * 1024 * 1024;
-
-/// Entries of history per tenant.
-const HISTORY_AT_MOST: i64 = 1_000;
 
 /// After so long without a scan a tenant has left, and its history goes too.
 const OUTCOMES_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -68,6 +65,8 @@ pub struct ScanRecord {
 /// What a tenant was from this scan on, until the next entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
+    /// Counts the tenant's entries from 1 on; a page begins before it.
+    pub number: u64,
     pub scan: Box<str>,
     pub at: Timestamp,
     pub verdict: Verdict,
@@ -83,10 +82,7 @@ impl Store {
         self.write("record a scan", |transaction| {
             let Some(number) = put_record(transaction, scan.report)? else { return Ok(()) };
             reports::put(transaction, number, scan.write_json)?;
-            for tenant in &scan.report.tenants {
-                put_outcome(transaction, scan.report, tenant)?;
-                put_sightings(transaction, scan.report, tenant)?;
-            }
+            outcomes::put(transaction, scan)?;
             memory::put_baselines(transaction, scan.baselines)?;
             let (started_at, finished_at) = (scan.report.started_at, scan.report.finished_at);
             let all = scan.findings.iter().chain(scan.unreported);
@@ -97,12 +93,24 @@ impl Store {
 
     /// The latest first.
     pub fn scans(&self, at_most: u32) -> Result<Vec<ScanRecord>, StoreError> {
+        self.scans_page(None, at_most)
+    }
+
+    /// The latest first; with `before`, those that ended before the scan of that id. Where its record is no longer
+    /// kept, neither are those before it, and the page is empty.
+    pub fn scans_page(
+        &self,
+        before: Option<&str>,
+        at_most: u32,
+    ) -> Result<Vec<ScanRecord>, StoreError> {
         self.read("read the scans", |transaction| {
             let mut latest = transaction.prepare_cached(
                 "SELECT id, started_at, finished_at, trigger, partial, verdict, summary
-                 FROM scans ORDER BY number DESC LIMIT ?1",
+                 FROM scans
+                 WHERE ?1 IS NULL OR number < (SELECT number FROM scans WHERE id = ?1)
+                 ORDER BY number DESC LIMIT ?2",
             )?;
-            let mut found = latest.query([at_most])?;
+            let mut found = latest.query(params![before, at_most])?;
             let mut scans = Vec::new();
             while let Some(row) = found.next()? {
                 scans.push(ScanRecord {
@@ -142,23 +150,58 @@ impl Store {
         })
     }
 
+    /// How long the text of a scan's report is, in bytes. `None` as for the text itself.
+    pub fn report_bytes(&self, id: &str) -> Result<Option<u64>, StoreError> {
+        self.read("look for a report", |transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT bytes FROM reports JOIN scans USING (number) WHERE id = ?1",
+            )?;
+            let found: Option<i64> = select.query_row([id], |row| row.get(0)).optional()?;
+            Ok(found.and_then(|it| u64::try_from(it).ok()))
+        })
+    }
+
+    /// The text from one place to the next, counted from 0: for whoever passes it on and never holds all of it.
+    pub fn report_piece(&self, id: &str, piece: u32) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read("read a piece of a report", |transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT json FROM report_parts
+                 WHERE number = (SELECT number FROM scans WHERE id = ?1) AND part = ?2",
+            )?;
+            Ok(select.query_row(params![id, piece], |row| row.get(0)).optional()?)
+        })
+    }
+
     /// The latest first.
     pub fn history(
         &self,
         tenant: &TenantId,
         at_most: u32,
     ) -> Result<Vec<HistoryEntry>, StoreError> {
+        self.history_page(tenant, None, at_most)
+    }
+
+    /// The latest first; with `before`, those whose number is smaller.
+    pub fn history_page(
+        &self,
+        tenant: &TenantId,
+        before: Option<u64>,
+        at_most: u32,
+    ) -> Result<Vec<HistoryEntry>, StoreError> {
+        let before = before.map_or(i64::MAX, |it| i64::try_from(it).unwrap_or(i64::MAX));
         self.read("read a tenant's history", |transaction| {
             let mut latest = transaction.prepare_cached(
-                "SELECT scan, at, state, probe_micros FROM history
-                 WHERE tenant = ?1 ORDER BY entry DESC LIMIT ?2",
+                "SELECT scan, at, state, probe_micros, entry FROM history
+                 WHERE tenant = ?1 AND entry < ?2 ORDER BY entry DESC LIMIT ?3",
             )?;
-            let mut found = latest.query(params![tenant.as_str(), at_most])?;
+            let mut found = latest.query(params![tenant.as_str(), before, at_most])?;
             let mut entries = Vec::new();
             while let Some(row) = found.next()? {
                 let state = rows::state(&row.get::<_, String>(2)?)?;
                 let probe: Option<i64> = row.get(3)?;
+                let number = u64::try_from(row.get::<_, i64>(4)?);
                 entries.push(HistoryEntry {
+                    number: number.map_err(|_| RowError::Range { what: "an entry's number" })?,
                     scan: row.get::<_, String>(0)?.into(),
                     at: rows::time("at", row.get(1)?)?,
                     verdict: state.verdict,
@@ -189,83 +232,6 @@ fn put_record(transaction: &Transaction<'_>, report: &Report) -> Result<Option<i
         rows::summary_text(report.summary())?,
     ];
     Ok(put.query_row(record, |row| row.get(0)).optional()?)
-}
-
-fn put_outcome(
-    transaction: &Transaction<'_>,
-    report: &Report,
-    tenant: &TenantReport,
-) -> Result<(), Fault> {
-    let at = rows::micros(report.finished_at);
-    let own = own_target(tenant);
-    let answered = own.and_then(answered);
-    let state = rows::state_text(&TenantState {
-        verdict: tenant.isolation,
-        health: tenant.health,
-        cause: tenant.cause,
-        fingerprint: own
-            .and_then(|it| Some(it.fingerprint.as_ref()?.sha256(it.address.project_id()))),
-    });
-    let before: Option<(String, i64)> = transaction
-        .prepare_cached("SELECT state, entries FROM outcomes WHERE tenant = ?1")?
-        .query_row([tenant.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let changed = before.as_ref().is_none_or(|(before, _)| *before != state);
-    let entries = before.map_or(0, |(_, entries)| entries) + i64::from(changed);
-    transaction
-        .prepare_cached(
-            "INSERT INTO outcomes (tenant, scanned_at, answered, last_success, state, entries)
-             VALUES (?1, ?2, coalesce(?3, FALSE), iif(?3, ?2, NULL), ?4, ?5)
-             ON CONFLICT (tenant) DO UPDATE SET
-                 scanned_at = excluded.scanned_at,
-                 answered = coalesce(?3, answered),
-                 last_success = coalesce(excluded.last_success, last_success),
-                 state = excluded.state,
-                 entries = excluded.entries",
-        )?
-        .execute(params![tenant.id.as_str(), at, answered, state, entries])?;
-    if changed {
-        let probe = tenant.probe.map(rows::duration_micros);
-        transaction
-            .prepare_cached(
-                "INSERT INTO history (tenant, entry, scan, at, state, probe_micros)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![tenant.id.as_str(), entries, report.id, at, state, probe])?;
-        transaction
-            .prepare_cached("DELETE FROM history WHERE tenant = ?1 AND entry <= ?2")?
-            .execute(params![tenant.id.as_str(), entries - HISTORY_AT_MOST])?;
-    }
-    Ok(())
-}
-
-fn put_sightings(
-    transaction: &Transaction<'_>,
-    report: &Report,
-    tenant: &TenantReport,
-) -> Result<(), Fault> {
-    let seen = |it: &TargetReport, fingerprint: &Fingerprint| {
-        let identity = Identity::of(fingerprint, it.address.project_id());
-        memory::put_sighting(transaction, &tenant.id, &it.name, &identity, report.finished_at)
-    };
-    tenant
-        .targets
-        .iter()
-        .filter_map(|it| Some(seen(it, it.fingerprint.as_ref()?)))
-        .collect::<Result<(), Fault>>()
-}
-
-fn own_target(tenant: &TenantReport) -> Option<&TargetReport> {
-    tenant.targets.iter().find(|it| it.name == TargetName::DatabaseUrl)
-}
-
-/// Whether the visit succeeded; `None` where none was made, so that what was known before still holds.
-fn answered(target: &TargetReport) -> Option<bool> {
-    match (&target.fingerprint, target.cause) {
-        (Some(_), _) => Some(true),
-        (None, Some(_)) => Some(false),
-        (None, None) => None,
-    }
 }
 
 fn prune(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {

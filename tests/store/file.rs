@@ -1,20 +1,24 @@
 //! What is SQLite's own: the file, its lock, its key, and every way in which a file can be the wrong one.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Barrier;
 
 use rusqlite::Connection;
+use watertight::model::change::{Change, PlannedKinds};
 use watertight::model::finding::State;
+use watertight::model::gate::Override;
 use watertight::model::tenant::TargetName;
 use watertight::secret::Secret;
 use watertight::store::Store;
 use watertight::store::error::StoreError;
 use watertight::store::memory::RefusedSecret;
+use watertight::store::scans::FinishedScan;
 use watertight::store::seal::SealKey;
 
-use super::example::{at, finding, finish, id, open, report, url};
+use super::example::{at, finding, fingerprint, finish, id, open, report, tenant, url};
 
 fn key(digit: &str) -> SealKey {
     SealKey::parse(&Secret::new(digit.repeat(64))).unwrap()
@@ -345,4 +349,168 @@ fn a_store_that_somebody_keeps_locked_is_given_up_in_time() {
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     other.execute_batch("ROLLBACK").unwrap();
     store.put_tenants(&[(id("acme"), 1)]).unwrap();
+}
+
+#[test]
+fn nobody_who_reads_waits_for_a_scan_that_is_being_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    finish(&store, &report("1", 0, vec![tenant("acme", Some(fingerprint(1)))]), &[]);
+    let (report, findings) = (
+        report("2", 20, vec![tenant("acme", Some(fingerprint(2)))]),
+        [finding(&["acme"], State::Open, 1, 20)],
+    );
+    let (begun, written) = (Barrier::new(2), Barrier::new(2));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Called in the middle of the transaction.
+            let write_json = |out: &mut dyn Write| {
+                out.write_all(b"{}")?;
+                begun.wait();
+                written.wait();
+                Ok(())
+            };
+            let scan = FinishedScan {
+                report: &report,
+                write_json: &write_json,
+                findings: &findings,
+                unreported: &[],
+                baselines: &[],
+            };
+            store.finish_scan(&scan).unwrap();
+        });
+        begun.wait();
+        for _ in 0..20 {
+            assert_eq!(store.scans(10).unwrap().len(), 1);
+            assert_eq!(store.standing_findings().unwrap(), []);
+            assert_eq!(store.latest_report_json().unwrap().as_deref(), Some(r#"{"id":"1"}"#));
+            assert_eq!(store.history(&id("acme"), 10).unwrap().len(), 1);
+        }
+        written.wait();
+    });
+    assert_eq!(store.scans(10).unwrap().len(), 2);
+    assert_eq!(store.standing_findings().unwrap(), findings);
+}
+
+#[test]
+fn more_readers_than_seats_all_get_their_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    finish(&store, &report("1", 0, Vec::new()), &[]);
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| (0..50).for_each(|_| assert_eq!(store.scans(10).unwrap().len(), 1)));
+        }
+    });
+}
+
+/// Writing and reading are errors that say what happened to the file.
+#[track_caller]
+fn check_gone(store: &Store) {
+    let written = store.put_tenants(&[(id("globex"), 2)]).unwrap_err();
+    let read = store.tenants::<i32>().unwrap_err();
+    for error in [written, read] {
+        assert!(matches!(error, StoreError::Gone { .. }), "{error}");
+        let told = error.to_string();
+        assert!(told.contains("w.db") && told.contains("deleted or replaced"), "{told}");
+    }
+}
+
+#[test]
+fn a_file_that_was_deleted_acknowledges_nothing_and_tells_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.put_tenants(&[(id("acme"), 1)]).unwrap();
+    assert_eq!(store.tenants::<i32>().unwrap(), [(id("acme"), 1)]);
+    fs::remove_file(directory.path().join("w.db")).unwrap();
+    check_gone(&store);
+    store.size_bytes().unwrap_err();
+    assert!(!directory.path().join("w.db").exists(), "no empty store takes its place");
+}
+
+#[test]
+fn a_file_in_the_place_of_the_one_that_was_opened_is_not_taken_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("w.db");
+    let store = open(directory.path());
+    store.put_tenants(&[(id("acme"), 1)]).unwrap();
+    let aside = directory.path().join("aside.db");
+    fs::rename(&path, &aside).unwrap();
+    fs::copy(&aside, &path).unwrap();
+    check_gone(&store);
+    fs::rename(&aside, &path).unwrap();
+    store.put_tenants(&[(id("globex"), 2)]).unwrap();
+    assert_eq!(store.tenants::<i32>().unwrap().len(), 2);
+}
+
+#[test]
+fn a_write_during_which_the_file_goes_away_is_not_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let report = report("1", 0, Vec::new());
+    let scan = FinishedScan {
+        report: &report,
+        write_json: &|out| {
+            fs::remove_file(directory.path().join("w.db"))?;
+            out.write_all(b"{}")
+        },
+        findings: &[],
+        unreported: &[],
+        baselines: &[],
+    };
+    let error = store.finish_scan(&scan).unwrap_err();
+    assert!(matches!(error, StoreError::Gone { .. }), "{error}");
+}
+
+#[test]
+fn the_size_counts_the_file_and_its_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let before = store.size_bytes().unwrap();
+    assert!(0 < before);
+    store.put_tenants(&[(id("acme"), "x".repeat(1_000_000))]).unwrap();
+    assert!(before + 1_000_000 < store.size_bytes().unwrap());
+}
+
+#[test]
+fn when_the_last_connection_is_closed_the_log_is_put_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.put_tenants(&[(id("acme"), 1)]).unwrap();
+    assert_eq!(store.tenants::<i32>().unwrap().len(), 1);
+    drop(store);
+    assert!(!directory.path().join("w.db-wal").exists());
+    assert!(!directory.path().join("w.db-shm").exists());
+}
+
+#[test]
+fn records_of_changes_and_overrides_are_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let change = Change {
+        tenants: vec![id("acme")],
+        kinds: PlannedKinds::default(),
+        reason: "first".into(),
+        ticket: None,
+        by: "ada".into(),
+        from: at(0),
+        until: at(10),
+    };
+    let given = Override::given("first", "ada", at(0), at(10)).unwrap();
+    store.add_change(&change).unwrap();
+    store.put_override(&given).unwrap();
+    let other = Connection::open(directory.path().join("w.db")).unwrap();
+    let numbers =
+        "WITH RECURSIVE n (n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)";
+    for sql in [
+        "INSERT INTO changes SELECT n, body, until FROM n, changes",
+        "INSERT INTO overrides SELECT n, body FROM n, overrides",
+    ] {
+        other.execute(&format!("{numbers} {sql}"), []).unwrap();
+    }
+    store.add_change(&Change { reason: "last".into(), ..change }).unwrap();
+    store.put_override(&Override { reason: "last".into(), ..given }).unwrap();
+    let (changes, overrides) = (store.changes(100_000).unwrap(), store.overrides(100_000).unwrap());
+    assert_eq!((changes.len(), &*changes[0].reason), (10_000, "last"));
+    assert_eq!((overrides.len(), &*overrides[0].reason), (1_000, "last"));
 }

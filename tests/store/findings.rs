@@ -28,11 +28,37 @@ pub(crate) fn a_resolved_finding_stands_no_more_and_is_forgotten_in_time(store: 
     finish(store, &report("2", 20, Vec::new()), std::slice::from_ref(&resolved));
     assert_eq!(store.standing_findings().unwrap(), []);
     assert_eq!(store.resolved_findings(10).unwrap(), std::slice::from_ref(&resolved));
-    finish(store, &report("3", days(90), Vec::new()), &[]);
+    finish(store, &report("3", days(90) + 20, Vec::new()), &[]);
     assert_eq!(store.resolved_findings(10).unwrap(), std::slice::from_ref(&resolved));
-    finish(store, &report("4", days(90) + 1, Vec::new()), &[]);
+    finish(store, &report("4", days(90) + 21, Vec::new()), &[]);
     assert_eq!(store.resolved_findings(10).unwrap(), []);
     assert_eq!(store.finding(resolved.id).unwrap(), None);
+}
+
+pub(crate) fn a_finding_that_stood_long_unseen_is_kept_from_its_resolution_on(store: &Store) {
+    let open = finding(&["acme"], State::Open, 1, 10);
+    finish(store, &report("1", 0, Vec::new()), std::slice::from_ref(&open));
+    let resolved = Finding { state: State::Resolved, ..open };
+    finish(store, &report("2", days(200), Vec::new()), std::slice::from_ref(&resolved));
+    assert_eq!(store.resolved_findings(10).unwrap(), [resolved]);
+}
+
+pub(crate) fn what_was_resolved_since_a_time_is_told_with_when(store: &Store) {
+    let names = ["acme", "globex", "initech"];
+    let resolved = names.map(|it| finding(&[it], State::Resolved, 1, 0));
+    for (second, finding) in [10, 20, 30].into_iter().zip(&resolved) {
+        let report = report(&second.to_string(), second - 10, Vec::new());
+        finish(store, &report, std::slice::from_ref(finding));
+    }
+    let [first, second, third] = [0, 1, 2].map(|it| resolved[it].clone());
+    let expected = [(third.clone(), at(30)), (second.clone(), at(20))];
+    assert_eq!(store.resolved_since(at(11), 10).unwrap(), expected);
+    assert_eq!(store.resolved_since(at(20), 10).unwrap(), expected);
+    assert_eq!(store.resolved_since(at(0), 1).unwrap(), expected[..1]);
+    // Told once more, it keeps its time; one that stands again has none.
+    let open = Finding { state: State::Open, ..second };
+    finish(store, &report("4", 90, Vec::new()), &[first.clone(), open]);
+    assert_eq!(store.resolved_since(at(0), 10).unwrap(), [(third, at(30)), (first, at(10))]);
 }
 
 pub(crate) fn the_oldest_of_too_many_resolved_findings_are_forgotten(store: &Store) {
@@ -120,4 +146,12 @@ pub(crate) fn a_finding_resolved_during_its_acknowledgement_is_resolved(store: &
     let resolved = Finding { state: State::Resolved, ..open };
     finish(store, &report("2", 20, Vec::new()), std::slice::from_ref(&resolved));
     assert_eq!(store.resolved_findings(1).unwrap(), [resolved]);
+}
+
+pub(crate) fn an_acknowledgement_that_ended_during_the_scan_covers_nothing(store: &Store) {
+    let open = found(store, State::Open);
+    let short = Acknowledgement { until: at(28), ..acknowledgement("known") };
+    store.acknowledge(open.id, &short, at(25)).unwrap();
+    finish(store, &report("2", 20, Vec::new()), std::slice::from_ref(&open));
+    assert_eq!(store.standing_findings().unwrap(), [open]);
 }

@@ -1,7 +1,7 @@
 //! What every kind of store must do. Each function gets one that was just made.
 
 use serde::{Deserialize, Serialize};
-use watertight::model::change::Change;
+use watertight::model::change::{Change, PlannedKinds};
 use watertight::model::finding::{State, Verdict};
 use watertight::model::observation::Cause;
 use watertight::model::report::Summary;
@@ -36,6 +36,10 @@ pub(crate) fn a_new_store_knows_nothing(store: &Store) {
     assert_eq!(store.resolved_findings(10).unwrap(), []);
     assert_eq!(store.scans(10).unwrap(), []);
     assert_eq!(store.history(&id("acme"), 10).unwrap(), []);
+    assert_eq!(store.latencies(&id("acme"), 10).unwrap(), []);
+    assert_eq!(store.changes(10).unwrap(), []);
+    assert_eq!(store.overrides(10).unwrap(), []);
+    assert_eq!(store.resolved_since(at(0), 10).unwrap(), []);
     assert_eq!(store.refused().unwrap(), []);
     assert_eq!(store.latest_report_json().unwrap(), None);
     assert_eq!(store.scan_report_json("1").unwrap(), None);
@@ -227,6 +231,7 @@ pub(crate) fn an_identity_keeps_its_time_until_it_changes(store: &Store) {
 pub(crate) fn changes_are_listed_until_they_end(store: &Store) {
     let change = |reason: &str, from, until| Change {
         tenants: vec![id("acme"), id("globex")],
+        kinds: PlannedKinds::default(),
         reason: reason.into(),
         ticket: Some("OPS-1".into()),
         by: "ada".into(),

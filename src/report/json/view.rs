@@ -11,28 +11,34 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
+use super::words;
 use crate::model::address::{Address, NamedProject, Route};
 use crate::model::finding::{Acknowledgement, Fact, Finding};
 use crate::model::fingerprint::Fingerprint;
 use crate::model::observation::Cause;
-use crate::model::report::{Report, TargetReport, TenantReport};
+use crate::model::report::{Report, Summary, TargetReport, TenantReport};
 use crate::model::tenant::TenantId;
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct ScanView<'a> {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = report::Scan)]
+pub struct ScanView<'a> {
     pub id: Cow<'a, str>,
+    #[schema(format = DateTime)]
     pub started_at: String,
+    #[schema(format = DateTime)]
     pub finished_at: String,
     #[serde(skip_deserializing)]
     pub duration_seconds: f64,
+    #[schema(schema_with = words::trigger)]
     pub trigger: Cow<'a, str>,
     #[serde(default)]
     pub partial: bool,
 }
 
 impl<'a> ScanView<'a> {
-    pub(super) fn of(report: &'a Report) -> Self {
+    pub fn of(report: &'a Report) -> Self {
         Self {
             id: Cow::Borrowed(&report.id),
             started_at: report.started_at.to_string(),
@@ -44,8 +50,9 @@ impl<'a> ScanView<'a> {
     }
 }
 
-#[derive(Serialize)]
-pub(super) struct SummaryView {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = report::Summary)]
+pub struct SummaryView {
     tenants: usize,
     isolated: usize,
     breached: usize,
@@ -55,9 +62,8 @@ pub(super) struct SummaryView {
     unhealthy: usize,
 }
 
-impl SummaryView {
-    pub(super) fn of(report: &Report) -> Self {
-        let summary = report.summary();
+impl From<Summary> for SummaryView {
+    fn from(summary: Summary) -> Self {
         Self {
             tenants: summary.tenants,
             isolated: summary.isolated,
@@ -70,11 +76,15 @@ impl SummaryView {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct TenantView<'a> {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = report::Tenant)]
+pub struct TenantView<'a> {
     pub id: Cow<'a, str>,
+    #[schema(schema_with = words::health)]
     pub health: Cow<'a, str>,
+    #[schema(schema_with = words::cause)]
     pub cause: Option<Cow<'a, str>>,
+    #[schema(schema_with = words::verdict)]
     pub isolation: Cow<'a, str>,
     #[serde(default)]
     pub doubts: Cow<'a, [String]>,
@@ -86,7 +96,7 @@ pub(super) struct TenantView<'a> {
 }
 
 impl<'a> TenantView<'a> {
-    pub(super) fn of(tenant: &'a TenantReport) -> Self {
+    pub fn of(tenant: &'a TenantReport) -> Self {
         Self {
             id: tenant.id.as_str().into(),
             health: tenant.health.label().into(),
@@ -106,10 +116,13 @@ fn whole_microseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1e6
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct TargetView<'a> {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = report::Target)]
+pub struct TargetView<'a> {
     pub name: String,
+    #[schema(schema_with = words::health)]
     pub health: Cow<'a, str>,
+    #[schema(schema_with = words::cause)]
     pub cause: Option<Cow<'a, str>>,
     #[serde(default)]
     pub detail: Option<Cow<'a, str>>,
@@ -118,7 +131,7 @@ pub(super) struct TargetView<'a> {
 }
 
 impl<'a> TargetView<'a> {
-    fn of(target: &'a TargetReport) -> Self {
+    pub fn of(target: &'a TargetReport) -> Self {
         Self {
             name: target.name.to_string(),
             health: target.health.label().into(),
@@ -131,8 +144,9 @@ impl<'a> TargetView<'a> {
 }
 
 /// Where the registry leads, without anything secret. Known also for a target that did not answer.
-#[derive(Serialize, Deserialize)]
-pub(super) struct AddressView<'a> {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = report::Address)]
+pub struct AddressView<'a> {
     pub host: Cow<'a, str>,
     pub port: u16,
     pub database: Cow<'a, str>,
@@ -142,14 +156,15 @@ pub(super) struct AddressView<'a> {
     pub projects: Vec<ProjectView<'a>>,
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct ProjectView<'a> {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = report::Project)]
+pub struct ProjectView<'a> {
     pub place: Cow<'a, str>,
     pub id: Cow<'a, str>,
 }
 
 impl<'a> AddressView<'a> {
-    fn of(address: &'a Address) -> Self {
+    pub fn of(address: &'a Address) -> Self {
         let project = |it: &'a NamedProject| ProjectView {
             place: it.place.label().into(),
             id: Cow::Borrowed(&it.id),
@@ -174,8 +189,9 @@ pub(super) const fn route_label(route: Route) -> &'static str {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct FingerprintView<'a> {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = report::Fingerprint)]
+pub struct FingerprintView<'a> {
     #[serde(skip_deserializing)]
     pub sha256: String,
     /// As text: it does not fit into the numbers of JavaScript.
@@ -185,8 +201,10 @@ pub(super) struct FingerprintView<'a> {
     pub timeline: Option<u32>,
     pub in_recovery: Option<bool>,
     pub server_version: String,
+    #[schema(value_type = Option<String>)]
     pub server_address: Option<IpAddr>,
     pub server_port: Option<u16>,
+    #[schema(format = DateTime)]
     pub started_at: Option<String>,
     #[serde(skip_deserializing)]
     pub host: Cow<'a, str>,
@@ -197,7 +215,7 @@ pub(super) struct FingerprintView<'a> {
 }
 
 impl<'a> FingerprintView<'a> {
-    fn of(target: &'a TargetReport) -> Option<Self> {
+    pub fn of(target: &'a TargetReport) -> Option<Self> {
         let fingerprint: &Fingerprint = target.fingerprint.as_deref()?;
         let project_id = target.address.project_id();
         let started_at = |it: i64| Timestamp::from_microsecond(it).ok().map(|it| it.to_string());
@@ -219,18 +237,26 @@ impl<'a> FingerprintView<'a> {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct FindingView<'a> {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = report::Finding)]
+pub struct FindingView<'a> {
     pub id: String,
+    #[schema(schema_with = words::kind)]
     pub kind: Cow<'a, str>,
+    #[schema(schema_with = words::severity)]
     pub severity: Cow<'a, str>,
+    #[schema(schema_with = words::state)]
     pub state: Cow<'a, str>,
     pub tenants: Vec<Cow<'a, str>>,
     pub summary: Cow<'a, str>,
+    #[schema(schema_with = words::certainty)]
     pub certainty: Cow<'a, str>,
+    #[schema(value_type = Object)]
     pub evidence: BTreeMap<String, Value>,
     pub remediation: Cow<'a, [String]>,
+    #[schema(format = DateTime)]
     pub first_seen: String,
+    #[schema(format = DateTime)]
     pub last_seen: String,
     #[serde(default)]
     pub looks: u32,
@@ -239,15 +265,17 @@ pub(super) struct FindingView<'a> {
     pub issue_url: Option<Cow<'a, str>>,
 }
 
-#[derive(Serialize, Deserialize)]
-pub(super) struct AcknowledgementView<'a> {
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = report::Acknowledgement)]
+pub struct AcknowledgementView<'a> {
     pub by: Cow<'a, str>,
     pub reason: Cow<'a, str>,
+    #[schema(format = DateTime)]
     pub until: String,
 }
 
 impl<'a> FindingView<'a> {
-    pub(super) fn of(finding: &'a Finding) -> Self {
+    pub fn of(finding: &'a Finding) -> Self {
         let claim = &finding.claim;
         let fact = |(name, fact): (&String, &Fact)| (name.clone(), fact_value(fact));
         let acknowledgement = |it: &'a Acknowledgement| AcknowledgementView {

@@ -81,16 +81,30 @@ prop_compose! {
     }
 }
 
+fn any_planned_kinds() -> impl Strategy<Value = PlannedKinds> {
+    let kinds: Vec<Kind> = Kind::ALL.iter().copied().filter(|it| it.may_be_announced()).collect();
+    prop::collection::vec(select(kinds), 1..4).prop_map(|it| PlannedKinds::of(it).unwrap())
+}
+
+prop_compose! {
+    fn any_override()(
+        reason in any_text(), by in any_text(), at in any_time(), until in any_time(),
+    ) -> Override {
+        Override { reason, by, at, until }
+    }
+}
+
 prop_compose! {
     fn any_change()(
         tenants in prop::collection::vec(any_tenant(), 0..4),
+        kinds in any_planned_kinds(),
         reason in any_text(),
         ticket in prop::option::of(any_text()),
         by in any::<String>(),
         from in any_time(),
         until in any_time(),
     ) -> Change {
-        Change { tenants, reason, ticket, by: by.into(), from, until }
+        Change { tenants, kinds, reason, ticket, by: by.into(), from, until }
     }
 }
 
@@ -137,6 +151,11 @@ proptest! {
     }
 
     #[test]
+    fn an_override_comes_back(before in any_override()) {
+        prop_assert_eq!(override_row(&override_text(&before).unwrap()).unwrap(), before);
+    }
+
+    #[test]
     fn an_identity_comes_back(before in any_identity()) {
         prop_assert_eq!(identity(&identity_text(&before).unwrap()).unwrap(), before);
     }
@@ -165,8 +184,20 @@ proptest! {
     fn no_text_makes_reading_panic(text in any::<String>()) {
         let read = [
             change(&text).is_ok(), identity(&text).is_ok(), state(&text).is_ok(), summary(&text).is_ok(),
+            override_row(&text).is_ok(),
         ];
-        prop_assert_eq!(read, [false; 4]);
+        prop_assert_eq!(read, [false; 5]);
+    }
+}
+
+#[test]
+fn a_change_of_the_first_release_explains_drift() {
+    let json = r#"{"tenants":["acme"],"reason":"x","ticket":null,"by":"ada","from":0,"until":1}"#;
+    assert_eq!(change(json).unwrap().kinds, PlannedKinds::default());
+    let kinds = |kinds: &str| json.replace("\"reason\"", &format!("\"kinds\":{kinds},\"reason\""));
+    change(&kinds(r#"["unhealthy"]"#)).unwrap();
+    for wrong in ["[]", r#"["shared_database"]"#, r#"["shared_moon"]"#] {
+        change(&kinds(wrong)).unwrap_err();
     }
 }
 

@@ -1,0 +1,132 @@
+//! What of the configuration can be replaced while the daemon runs, built and checked.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use tokio::sync::watch;
+
+use crate::app::Ended;
+use crate::app::platform::monitor;
+use crate::config::Config;
+use crate::daemon::Settings;
+use crate::daemon::timetable::Timetable;
+use crate::gate::GateOptions;
+use crate::http::options::{Access, Gate, Options, Tls, Token};
+use crate::http::role::Role;
+use crate::metrics::detail::{Detail, DetailOptions};
+use crate::model::fingerprint::Digest256;
+use crate::monitor::Recognise;
+use crate::schedule::cron::Moments;
+use crate::telemetry::{Level, Logs};
+
+pub(super) struct Live {
+    settings: Arc<Settings>,
+    options: Arc<Options>,
+    timetable: Timetable,
+    level: Level,
+}
+
+/// Where the parts that run look for it.
+pub(super) struct Served {
+    settings: watch::Sender<Arc<Settings>>,
+    options: watch::Sender<Arc<Options>>,
+    timetable: watch::Sender<Timetable>,
+    logs: Logs,
+}
+
+impl Live {
+    pub(super) fn of(config: &Config, recognise: Recognise) -> Result<Self, Ended> {
+        let settings = Settings {
+            monitor: monitor(&config.probe_options(), config.policy(), recognise)?,
+            registry: config.registry_options(),
+            detail: detail(config),
+        };
+        let options = options(config);
+        if let Ok(listen) = config.http.listen.parse() {
+            let problems = options.problems(listen);
+            if !problems.is_empty() {
+                return Err(Ended::Refused(problems));
+            }
+        }
+        let schedule = &config.schedule;
+        let moments = |key: &str, cron: &str| {
+            Moments::parse(cron, &schedule.timezone)
+                .map_err(|error| Ended::refused(format!("schedule.{key}: {error}")))
+        };
+        let timetable = Timetable {
+            scan: moments("scan", &schedule.scan)?,
+            report: moments("report", &schedule.report)?,
+            jitter: schedule.jitter.0,
+        };
+        Ok(Self {
+            settings: Arc::new(settings),
+            options: Arc::new(options),
+            timetable,
+            level: Level::parse(&config.log.level).unwrap_or(Level::Info),
+        })
+    }
+
+    pub(super) fn serve(self, logs: Logs) -> Served {
+        logs.set(self.level);
+        Served {
+            settings: watch::Sender::new(self.settings),
+            options: watch::Sender::new(self.options),
+            timetable: watch::Sender::new(self.timetable),
+            logs,
+        }
+    }
+}
+
+impl Served {
+    pub(super) fn replace(&self, live: Live) {
+        self.settings.send_replace(live.settings);
+        self.options.send_replace(live.options);
+        self.timetable.send_replace(live.timetable);
+        self.logs.set(live.level);
+    }
+
+    pub(super) fn settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.settings.subscribe()
+    }
+
+    pub(super) fn options(&self) -> watch::Receiver<Arc<Options>> {
+        self.options.subscribe()
+    }
+
+    pub(super) fn timetable(&self) -> watch::Receiver<Timetable> {
+        self.timetable.subscribe()
+    }
+}
+
+fn options(config: &Config) -> Options {
+    let http = &config.http;
+    let tokens = http.tokens.iter().filter_map(|it| {
+        let digest = Digest256::parse(&it.sha256.to_lowercase())?;
+        Some(Token {
+            name: it.name.as_str().into(),
+            role: Role::parse(&it.role)?,
+            sha256: *digest.bytes(),
+        })
+    });
+    let tls = http.tls_cert.clone().zip(http.tls_key.clone());
+    Options {
+        hosts: http.hosts.iter().map(|it| it.to_lowercase()).collect(),
+        tokens: tokens.collect(),
+        metrics: if http.metrics == "viewer" { Access::Viewer } else { Access::Open },
+        tls: tls.map(|(certificate, key)| Tls { certificate, key }),
+        gate: gate(config),
+        ..Options::default()
+    }
+}
+
+fn gate(config: &Config) -> Gate {
+    let max_age = SignedDuration::try_from(config.gate.max_age.0).unwrap_or(SignedDuration::MAX);
+    let options = GateOptions { max_age, min_coverage: config.gate.min_coverage };
+    Gate { options, exceptions: config.policy().exceptions }
+}
+
+fn detail(config: &Config) -> DetailOptions {
+    let metrics = &config.metrics;
+    let detail = Detail::parse(&metrics.tenant_detail).unwrap_or_default();
+    DetailOptions::new(detail, usize::try_from(metrics.tenant_detail_limit).unwrap_or(usize::MAX))
+}

@@ -1,0 +1,165 @@
+//! The daemon on this machine, through the Unix socket beside its store.
+//!
+//! Invariant: whether the daemon did it is always known or told as not known; nothing is asked twice.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::model::report::Report;
+use crate::model::tenant::TenantId;
+use crate::registry::row::RawRow;
+use crate::report::json;
+
+/// For a write: it waits at most for a scan that is being stored.
+const LIMIT: Duration = Duration::from_mins(1);
+
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    #[error("set up a client for {}", path.display())]
+    Setup { path: PathBuf, source: reqwest::Error },
+    #[error("ask the daemon through {}: what became of it is in the daemon's log", path.display())]
+    Ask { path: PathBuf, source: reqwest::Error },
+    #[error("the daemon did not do it: {0}")]
+    Failed(String),
+    #[error("read the daemon's report")]
+    Report(#[source] json::ParseError),
+}
+
+/// What the daemon made of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Told<T> {
+    Done(T),
+    /// Nothing was changed. One sentence for each problem.
+    Refused(Vec<String>),
+}
+
+/// How far the daemon's running scan is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Progress {
+    pub stage: Option<String>,
+    pub done: usize,
+    pub total: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct LocalDaemon {
+    path: PathBuf,
+    client: Client,
+}
+
+/// A planned change, as the daemon is told of it.
+#[derive(Debug, Serialize)]
+pub struct Accepted<'a> {
+    pub tenants: Vec<&'a str>,
+    pub reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<&'a str>,
+    pub by: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+impl LocalDaemon {
+    /// `None` where nobody answers at this socket.
+    pub fn at(socket: &Path) -> Result<Option<Self>, LocalError> {
+        if std::os::unix::net::UnixStream::connect(socket).is_err() {
+            return Ok(None);
+        }
+        let path = socket.to_owned();
+        let built = Client::builder().unix_socket(socket).no_proxy().build();
+        match built {
+            Ok(client) => Ok(Some(Self { path, client })),
+            Err(source) => Err(LocalError::Setup { path, source }),
+        }
+    }
+
+    /// One scan, and what it found. However long it takes.
+    pub async fn scan(&self, tenants: &[TenantId]) -> Result<Told<Report>, LocalError> {
+        let request = self.request(Method::POST, "/local/v1/scans");
+        let request = if tenants.is_empty() {
+            request
+        } else {
+            let tenants: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
+            request.json(&json!({ "tenants": tenants }))
+        };
+        match self.send(request).await? {
+            Told::Done(response) => {
+                let text = response.text().await.map_err(|it| self.asked(it))?;
+                json::parse(&text).map(Told::Done).map_err(LocalError::Report)
+            }
+            Told::Refused(problems) => Ok(Told::Refused(problems)),
+        }
+    }
+
+    /// Of the scan that runs now; `None` where none does, or it cannot be said.
+    pub async fn progress(&self) -> Option<Progress> {
+        #[derive(Deserialize)]
+        struct Scans {
+            running: Option<Progress>,
+        }
+        let request = self.request(Method::GET, "/api/v1/scans?limit=1").timeout(LIMIT);
+        let response = request.send().await.ok()?;
+        response.json::<Scans>().await.ok()?.running
+    }
+
+    pub async fn accept(&self, change: &Accepted<'_>) -> Result<Told<()>, LocalError> {
+        let request = self.request(Method::POST, "/local/v1/changes").json(change);
+        self.write(request).await
+    }
+
+    /// All of the rows or none.
+    pub async fn put_tenants(&self, source: &str, rows: &[RawRow]) -> Result<Told<()>, LocalError> {
+        let request = self.request(Method::PUT, "/local/v1/tenants");
+        self.write(request.json(&json!({ "source": source, "rows": rows }))).await
+    }
+
+    /// All of them or none.
+    pub async fn remove_tenants(&self, tenants: &[TenantId]) -> Result<Told<()>, LocalError> {
+        let tenants: Vec<&str> = tenants.iter().map(TenantId::as_str).collect();
+        let request = self.request(Method::DELETE, "/local/v1/tenants");
+        self.write(request.json(&json!({ "tenants": tenants }))).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        // The name goes nowhere: the client has one socket and no other way.
+        self.client.request(method, format!("http://localhost{path}"))
+    }
+
+    async fn write(&self, request: RequestBuilder) -> Result<Told<()>, LocalError> {
+        match self.send(request.timeout(LIMIT)).await? {
+            Told::Done(_) => Ok(Told::Done(())),
+            Told::Refused(problems) => Ok(Told::Refused(problems)),
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Told<Response>, LocalError> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Problem {
+            title: String,
+            detail: String,
+            errors: Vec<String>,
+        }
+        let response = request.send().await.map_err(|it| self.asked(it))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Told::Done(response));
+        }
+        let problem: Problem = response.json().await.unwrap_or_default();
+        match status {
+            StatusCode::UNPROCESSABLE_ENTITY if !problem.errors.is_empty() => {
+                Ok(Told::Refused(problem.errors))
+            }
+            StatusCode::UNPROCESSABLE_ENTITY => Ok(Told::Refused(vec![problem.detail])),
+            _ => Err(LocalError::Failed(format!("{}: {}", problem.title, problem.detail))),
+        }
+    }
+
+    fn asked(&self, source: reqwest::Error) -> LocalError {
+        LocalError::Ask { path: self.path.clone(), source }
+    }
+}

@@ -1,0 +1,83 @@
+//! Every route, and what stands around them.
+//!
+//! Why the order of the layers matters: each request gets its name first and its end last, so that whatever refuses it on
+//! the way, a panic included, is answered as every error is.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::admission::admit;
+use super::document;
+use super::finish::{finish, panicked};
+use super::problem::{Kind, Problem};
+use super::state::Shared;
+use super::{changes, findings, gate, liveness, local, metrics, pages, scans, tenants};
+
+/// Answered to anybody, by whatever name they call us.
+pub(super) const ANYBODYS: [&str; 2] = ["/-/healthy", "/-/ready"];
+
+pub(super) const SCANS: &str = "/api/v1/scans";
+pub(super) const LOCAL_SCANS: &str = "/local/v1/scans";
+
+/// In bytes: a smaller answer fits into a packet as it is.
+const WORTH_COMPRESSING: u16 = 1_024;
+
+/// What the published document describes.
+pub(super) fn api() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::with_openapi(document::head())
+        .routes(routes!(liveness::healthy))
+        .routes(routes!(liveness::ready))
+        .routes(routes!(liveness::reload))
+        .routes(routes!(scans::list, scans::create))
+        .routes(routes!(scans::latest))
+        .routes(routes!(scans::one))
+        .routes(routes!(tenants::list))
+        .routes(routes!(tenants::one))
+        .routes(routes!(tenants::history))
+        .routes(routes!(findings::list))
+        .routes(routes!(findings::one))
+        .routes(routes!(findings::acknowledge))
+        .routes(routes!(changes::list, changes::announce))
+        .routes(routes!(gate::judge))
+        .routes(routes!(gate::put_override))
+        .routes(routes!(metrics::scrape))
+        .routes(routes!(document::served))
+}
+
+pub(super) fn tcp(shared: &Arc<Shared>) -> Router {
+    let (router, _) = api().split_for_parts();
+    around(router.merge(pages::router()), shared)
+}
+
+/// The same, and what only a command of this machine may ask.
+pub(super) fn socket(shared: &Arc<Shared>) -> Router {
+    let (router, _) = api().split_for_parts();
+    around(router.merge(local::router()), shared)
+}
+
+fn around(router: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router {
+    // No page is compressed: it holds the session's CSRF token beside what its reader typed.
+    let worth = SizeAbove::new(WORTH_COMPRESSING)
+        .and(NotForContentType::new("text/html"))
+        .and(NotForContentType::new("text/event-stream"))
+        .and(NotForContentType::new("image/png"));
+    router
+        .fallback(nothing_here)
+        .layer(from_fn_with_state(Arc::clone(shared), admit))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(shared), finish))
+        .layer(CompressionLayer::new().compress_when(worth))
+        .with_state(Arc::clone(shared))
+}
+
+async fn nothing_here() -> impl IntoResponse {
+    Problem::new(Kind::NoRoute, "see /api/v1/openapi.json for what there is")
+}

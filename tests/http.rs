@@ -1,0 +1,26 @@
+//! The HTTP side over real sockets: who is let in, what is told, and what becomes of every bad request.
+
+#[path = "http/commands.rs"]
+mod commands;
+#[path = "http/document.rs"]
+mod document;
+#[path = "http/gate.rs"]
+mod gate;
+#[path = "http/house.rs"]
+mod house;
+#[path = "http/limits.rs"]
+mod limits;
+#[path = "http/page.rs"]
+mod page;
+#[path = "http/reads.rs"]
+mod reads;
+#[path = "http/roles.rs"]
+mod roles;
+#[path = "report/sample.rs"]
+mod sample;
+#[path = "http/scans.rs"]
+mod scans;
+#[path = "http/tls.rs"]
+mod tls;
+#[path = "http/trouble.rs"]
+mod trouble;
