@@ -17,6 +17,7 @@ mod body;
 mod caller;
 mod certificates;
 mod changes;
+mod daily;
 mod document;
 mod findings;
 mod finish;

@@ -55,7 +55,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // The edges.
-    ("http", &["clock", "daemon", "model", "report", "schedule", "standing", "store"]),
+    (
+        "http",
+        &[
+            "clock", "daemon", "gate", "model", "monitor", "page", "registry", "report",
+            "schedule", "standing", "store",
+        ],
+    ),
+    ("client", &["model", "registry", "report", "secret"]),
     ("config", &["dsn", "model", "registry", "schedule", "secret"]),
     ("cli", &["model", "report", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),
@@ -64,10 +71,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "app",
         &[
             "cli",
+            "client",
             "clock",
             "config",
             "daemon",
             "demo",
+            "gate",
             "http",
             "metrics",
             "model",

@@ -100,7 +100,8 @@ impl Platform {
                 Err(error) => return not_opened(error).map(Err),
             },
             Use::Writes => match held(&store)? {
-                Ok(held) => held,
+                Ok(Held::ByUs(hold)) => (Some(hold), None),
+                Ok(Held::ByDaemon(daemon)) => (None, Some(daemon)),
                 Err(error) => return not_opened(error).map(Err),
             },
         };
@@ -141,11 +142,16 @@ impl Platform {
 }
 
 /// The store for ourselves, or the daemon that has it.
-fn held(store: &Store) -> anyhow::Result<Result<(Option<Hold>, Option<LocalDaemon>), StoreError>> {
+enum Held {
+    ByUs(Hold),
+    ByDaemon(LocalDaemon),
+}
+
+fn held(store: &Store) -> anyhow::Result<Result<Held, StoreError>> {
     match store.hold() {
-        Ok(hold) => Ok(Ok((Some(hold), None))),
+        Ok(hold) => Ok(Ok(Held::ByUs(hold))),
         Err(error @ StoreError::Held { .. }) => match LocalDaemon::at(&store.socket())? {
-            Some(daemon) => Ok(Ok((None, Some(daemon)))),
+            Some(daemon) => Ok(Ok(Held::ByDaemon(daemon))),
             None => Ok(Err(error)),
         },
         Err(error) => Ok(Err(error)),

@@ -110,6 +110,13 @@ async fn decision(response: Response) -> Asked {
     }
 }
 
+/// What a daemon that is not ready says.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Down {
+    errors: Vec<String>,
+}
+
 /// Whether the daemon says that it is ready; if not, why.
 pub async fn ready(url: &str) -> Result<Result<(), String>, SetupError> {
     // It is asked on its own machine, by an address that no certificate names, and nothing is sent.
@@ -122,17 +129,12 @@ pub async fn ready(url: &str) -> Result<Result<(), String>, SetupError> {
     if status == StatusCode::OK {
         return Ok(Ok(()));
     }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Down {
-        errors: Vec<String>,
-    }
     let body = whole(response).await.unwrap_or_default();
     let down: Down = serde_json::from_slice(&body).unwrap_or_default();
-    Ok(Err(match down.errors.is_empty() {
-        true => format!("it answers {status}"),
-        false => format!("not up: {}", down.errors.join(", ")),
-    }))
+    if down.errors.is_empty() {
+        return Ok(Err(format!("it answers {status}")));
+    }
+    Ok(Err(format!("not up: {}", down.errors.join(", "))))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

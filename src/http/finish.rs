@@ -46,12 +46,11 @@ pub(super) async fn finish(
     let (parts, body) = request.into_parts();
     let page = wants_page(&parts).then(|| parts.clone());
     let response = next.run(Request::from_parts(parts, body)).await;
-    let mut response = match (taken(response, &asked, &id), page) {
-        (Ok(response), _) => response,
-        (Err((problem, response)), Some(parts)) => drawn(&shared, &parts, &problem, &id)
-            .unwrap_or_else(|| written(&problem, response, &id)),
-        (Err((problem, response)), None) => written(&problem, response, &id),
-    };
+    let mut response = taken(response, &asked, &id).unwrap_or_else(|taken| {
+        let (problem, response) = *taken;
+        let drawn = page.and_then(|parts| drawn(&shared, &parts, &problem, &id));
+        drawn.unwrap_or_else(|| written(&problem, response, &id))
+    });
     headers(response.headers_mut(), &id);
     let (status, took) = (response.status(), began.elapsed());
     asked.log(status, took, &id);
@@ -83,7 +82,7 @@ fn taken(
     mut response: Response,
     asked: &Asked,
     id: &RequestId,
-) -> Result<Response, (Problem, Response)> {
+) -> Result<Response, Box<(Problem, Response)>> {
     let made = response.extensions_mut().remove::<Problem>();
     let problem = match (made, response.status()) {
         (Some(problem), _) => problem,
@@ -93,7 +92,7 @@ fn taken(
         (None, _) => return Ok(response),
     };
     log(&problem, asked, id);
-    Err((problem, response))
+    Err(Box::new((problem, response)))
 }
 
 /// As `application/problem+json`.
@@ -175,6 +174,7 @@ fn headers(headers: &mut HeaderMap, id: &RequestId) {
 }
 
 /// What is told of a panic is that there was one.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that the layer asks for")]
 pub(super) fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let text = panic
         .downcast_ref::<&str>()

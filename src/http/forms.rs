@@ -95,11 +95,10 @@ async fn fields<T: DeserializeOwned>(parts: &Parts, bytes: &[u8]) -> Result<T, P
 }
 
 impl<T> Filled<T> {
-    fn may(&self, power: Power) -> Result<(), Response> {
-        if self.caller.may(power) {
-            return Ok(());
-        }
-        Err(lead(&back_with(&self.back, Notice::NotAllowed)))
+    /// The way back for whoever may not.
+    fn refusal(&self, power: Power) -> Option<Response> {
+        let refusal = || lead(&back_with(&self.back, Notice::NotAllowed));
+        (!self.caller.may(power)).then(refusal)
     }
 }
 
@@ -112,7 +111,9 @@ pub(super) async fn scan(
     State(shared): State<Arc<Shared>>,
     filled: Filled<ScanForm>,
 ) -> Result<Response, Response> {
-    filled.may(Power::Scan)?;
+    if let Some(refusal) = filled.refusal(Power::Scan) {
+        return Ok(refusal);
+    }
     let request = filled.fields.tenant.map(|it| ScanRequest::of(vec![it])).unwrap_or_default();
     let asked = scans::scope(&shared, request)
         .await
@@ -134,7 +135,9 @@ pub(super) async fn acknowledge(
     FindingName(id): FindingName,
     filled: Filled<AcknowledgeForm>,
 ) -> Result<Response, Response> {
-    filled.may(Power::Operate)?;
+    if let Some(refusal) = filled.refusal(Power::Operate) {
+        return Ok(refusal);
+    }
     let form = &filled.fields;
     let acknowledgement = match acknowledgement(form, &filled.caller, clock::now()) {
         Ok(acknowledgement) => acknowledgement,

@@ -69,7 +69,7 @@ pub(super) async fn tcp(
         .acceptor(patience);
     let serving = until(stop, &handle, server.acceptor(encrypting).serve(connections));
     tokio::select! {
-        served = serving => served,
+        ended = serving => ended,
         never = certificates.follow(shared.served.options.clone()) => match never {},
     }
 }
@@ -85,10 +85,10 @@ pub(super) async fn socket(
     let server = bounded(Server::from_listener(listener), limits).handle(handle.clone());
     let server = server.acceptor(Impatient { limit: limits.transfer });
     let connections = connections(routes::socket(shared), |_| Door::Socket, limits);
-    let served = until(stop, &handle, server.serve(connections)).await;
+    let ended = until(stop, &handle, server.serve(connections)).await;
     // A command that finds no socket says who holds the store; one that finds a dead one could only say that.
     drop(std::fs::remove_file(path));
-    served
+    ended
 }
 
 /// Nobody but this user can ever open it: it gets its mode in a directory of ours, and its name after that.

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::caller::Caller;
 use super::role::Power;
+use super::session::Session;
 use super::state::Shared;
 use crate::clock;
 use crate::page::frame::{Frame, Notice, Progress, Reach, Running, Viewer, own_path};
@@ -62,6 +63,7 @@ impl Look {
     /// `None` for whoever is not let in: they see how nobody stands.
     pub(super) fn new(shared: &Shared, caller: Option<&Caller>, parts: &Parts) -> Self {
         let now = clock::now();
+        let session = caller.and_then(|it| it.session.as_ref());
         let stale_after = shared.options().gate.options.max_age;
         let standing = shared.standing().filter(|_| caller.is_some_and(|it| it.may(Power::Read)));
         Self {
@@ -71,7 +73,7 @@ impl Look {
             stale_after,
             name: caller.filter(|it| it.is_known()).map(|it| Arc::clone(&it.name)),
             reach: caller.map(reach),
-            csrf: caller.and_then(|it| it.session.as_ref()).map(|it| it.csrf()).unwrap_or_default(),
+            csrf: session.map(Session::csrf).unwrap_or_default(),
             status: shared.served.daemon.desk().status().borrow().clone(),
             notice: notice(parts.uri.query()),
             here: here(parts),

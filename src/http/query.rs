@@ -15,6 +15,7 @@ use super::problem::{Kind, Problem};
 use crate::model::finding::{self, Finding, FindingId, Health, Severity, State, Verdict};
 use crate::model::fingerprint::Digest256;
 use crate::model::tenant::TenantId;
+use crate::report::{Format, daily};
 
 /// `T` denies unknown fields.
 #[derive(Debug)]
@@ -60,6 +61,9 @@ words! {
     verdict: Verdict = "verdict", Verdict::parse;
     health: Health = "health", Health::parse;
     tenant: TenantId = "tenant's id", |text: &str| TenantId::parse(text).ok();
+    daily: Format = "format of this report", |text: &str| {
+        Format::parse(text).filter(|it| daily::FORMATS.contains(it))
+    };
     entry: u64 = "number of an entry", |text: &str| {
         text.parse().ok().and_then(|it: i64| u64::try_from(it).ok())
     };

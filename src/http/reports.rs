@@ -108,15 +108,13 @@ impl Rest {
     }
 }
 
-async fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
+pub(super) async fn place(shared: &Shared) -> Result<OwnedSemaphorePermit, Problem> {
     let place = Arc::clone(&shared.reports).acquire_owned();
-    match tokio::time::timeout(PATIENCE, place).await {
-        Ok(Ok(place)) => Ok(place),
-        Ok(Err(_)) | Err(_) => {
-            let detail = "as many reports are being sent as the daemon sends at once";
-            Err(Problem::new(Kind::Overloaded, detail).after(PATIENCE))
-        }
+    if let Ok(Ok(place)) = tokio::time::timeout(PATIENCE, place).await {
+        return Ok(place);
     }
+    let detail = "as many reports are being sent as the daemon sends at once";
+    Err(Problem::new(Kind::Overloaded, detail).after(PATIENCE))
 }
 
 fn etag(scan: &str) -> [(header::HeaderName, HeaderValue); 2] {

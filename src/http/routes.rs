@@ -19,7 +19,7 @@ use super::document;
 use super::finish::{finish, panicked};
 use super::problem::{Kind, Problem};
 use super::state::Shared;
-use super::{changes, findings, gate, liveness, local, metrics, pages, scans, tenants};
+use super::{changes, daily, findings, gate, liveness, local, metrics, pages, scans, tenants};
 
 /// Answered to anybody, by whatever name they call us.
 pub(super) const ANYBODYS: [&str; 2] = ["/-/healthy", "/-/ready"];
@@ -48,6 +48,7 @@ pub(super) fn api() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(changes::list, changes::announce))
         .routes(routes!(gate::judge))
         .routes(routes!(gate::put_override))
+        .routes(routes!(daily::report))
         .routes(routes!(metrics::scrape))
         .routes(routes!(document::served))
 }

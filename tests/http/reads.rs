@@ -229,6 +229,26 @@ async fn an_acknowledgement_without_sense_is_refused() {
 }
 
 #[tokio::test]
+async fn the_day_is_told_in_each_of_its_formats() {
+    let house = House::new().await;
+    for (query, kind, begins) in [
+        ("", "application/json", "{"),
+        ("?format=json&since=2026-01-01T00:00:00Z", "application/json", "{"),
+        ("?format=markdown", "text/markdown; charset=utf-8", "#"),
+        ("?format=table", "text/plain; charset=utf-8", "BREACHED"),
+    ] {
+        let response = house.get(&format!("/api/v1/report{query}")).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{query}");
+        assert_eq!(response.headers()["content-type"], kind);
+        let text = response.text().await.unwrap();
+        assert!(text.starts_with(begins), "{query}: {text}");
+    }
+    let future = house.get("/api/v1/report?since=2999-01-01T00:00:00Z");
+    refused(future, StatusCode::UNPROCESSABLE_ENTITY, "invalid").await;
+    house.leave().await;
+}
+
+#[tokio::test]
 async fn readiness_names_what_is_not_up_and_liveness_does_not_care() {
     let house = House::new().await;
     let ready = || house.ask(Method::GET, "/-/ready");
