@@ -202,6 +202,9 @@ fn an_empty_file_is_the_defaults() {
         metrics = "open"
         tokens = []
 
+        [log]
+        level = "info"
+
         [metrics]
         tenant_detail = "auto"
         tenant_detail_limit = 2000
@@ -224,6 +227,7 @@ fn an_empty_file_is_the_defaults() {
 
         [schedule]
         audit = "0 0 */6 * * *"
+        jitter = "2s"
         report = "0 0 10 * * *"
         scan = "0 */5 * * * *"
         timezone = "UTC"
