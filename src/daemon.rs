@@ -5,10 +5,12 @@
 //!
 //! Invariants:
 //! - one scan at a time; whatever happens to it, those who waited for it hear how it ended, and the loop goes on;
-//! - what a scan found is told even where it could not be stored; that it could not is counted and logged;
+//! - a store that does not answer stops no scan; what a scan found is told even where it could not be stored; that it
+//!   could not is counted and logged;
 //! - what a person said is stored before it is told.
 
 pub mod timetable;
+mod unkept;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -34,6 +36,8 @@ use crate::schedule::{self, Desk};
 use crate::standing::Standing;
 use crate::store::Store;
 
+use self::unkept::{Kept, Unkept};
+
 /// What a scan is made with. Replaced whole when the configuration is reloaded; a running scan ends with its own.
 pub struct Settings {
     pub monitor: Monitor,
@@ -47,6 +51,7 @@ pub struct Daemon {
     desk: Desk,
     settings: watch::Receiver<Arc<Settings>>,
     standing: watch::Sender<Option<Arc<Standing>>>,
+    unkept: Unkept,
     metrics: Arc<Metrics>,
 }
 
@@ -57,7 +62,8 @@ impl Daemon {
         metrics: Arc<Metrics>,
     ) -> Self {
         let standing = watch::Sender::default();
-        Self { store, desk: Desk::default(), settings, standing, metrics }
+        let (desk, unkept) = (Desk::default(), Unkept::default());
+        Self { store, desk, settings, standing, unkept, metrics }
     }
 
     pub fn desk(&self) -> &Desk {
@@ -83,11 +89,14 @@ impl Daemon {
         let left = self.stored("read what the last scan left", |store| {
             let Some(text) = store.latest_report_json()? else { return Ok(None) };
             let full = json::parse(&text).context("read the latest report of the store")?;
-            Ok(Some((full, store.standing_findings()?, store.last_successes()?)))
+            let known = KnownRows::read(store)?;
+            Ok(Some((full, store.standing_findings()?, store.last_successes()?, known)))
         });
-        let Some((full, mut findings, last_success)) = left.await? else { return Ok(()) };
+        let Some((full, mut findings, last_success, known)) = left.await? else { return Ok(()) };
         findings.sort_by(|one, other| one.order().cmp(&other.order()));
-        let tenants: Arc<[Tenant]> = match self.registry(&self.settings()).await {
+        // Nobody is asked: a source that hangs must not hold up the start.
+        let known = registry::known(&self.settings().registry, known.kept, known.stored);
+        let tenants: Arc<[Tenant]> = match known {
             Ok(snapshot) => snapshot.tenants.into(),
             // The first scan tells what is wrong with it.
             Err(_) => Arc::new([]),
@@ -147,6 +156,7 @@ impl Daemon {
                     breached = summary.breached,
                     unverified = summary.unverified,
                     unhealthy = summary.unhealthy,
+                    tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks(),
                     "the scan ended: {}",
                     report.verdict()
                 );
@@ -162,8 +172,9 @@ impl Daemon {
     async fn scan(&self, batch: &Batch, stop: &CancellationToken) -> anyhow::Result<Cycle> {
         let settings = self.settings();
         let snapshot = Arc::new(self.registry(&settings).await?);
-        let memory =
-            self.stored("read the store", |store| Ok(Memory::read(store, clock::now())?)).await?;
+        self.unkept.taken_up();
+        let read = self.stored("read the store", |store| Ok(Memory::read(store, clock::now())?));
+        let memory = self.unkept.memory(read.await)?;
         let only = match &batch.scope {
             Scope::Fleet => None,
             Scope::Tenants(ids) => Some(ids),
@@ -193,30 +204,38 @@ impl Daemon {
     /// Stores what the cycle found and tells it. A store that refuses it costs the memory of it and not the news.
     async fn conclude(&self, cycle: Cycle, snapshot: &Snapshot) -> Cycle {
         let cycle = Arc::new(cycle);
-        let kept = Arc::clone(&cycle);
-        let put = self.stored("store a scan", move |store| Ok(memory::keep(store, &kept)?)).await;
+        let (found, late) = (Arc::clone(&cycle), self.unkept.late());
+        let keep = move |store: &Store| Ok(memory::keep(store, &found, &late)?);
+        let put = self.stored("store a scan", keep).await;
+        let kept = if put.is_ok() { Kept::Yes } else { Kept::No };
         self.count_write("what the scan found is told and not kept", put);
         let known = self.stored("read what is known after a scan", |store| {
             Ok((store.standing_findings()?, store.last_successes()?))
         });
-        let (said, successes) =
+        let (mut said, mut successes) =
             known.await.map_or_else(|_| (Vec::new(), None), |it| (it.0, Some(it.1)));
+        if kept == Kept::No {
+            (said, successes) = (self.unkept.said_meanwhile(said), None);
+        }
         let report = Arc::new(cycle.report.clone());
         self.change(|before| {
-            let known = || before.map(|it| Arc::clone(&it.last_success)).unwrap_or_default();
-            let last_success = successes.map_or_else(known, Arc::new);
+            let known = before.map(|it| Arc::clone(&it.last_success)).unwrap_or_default();
+            let successes = successes.unwrap_or_else(|| unkept::successes(&known, &report));
             let tenants = snapshot.tenants.clone().into();
             let unreported = cycle.unreported.clone();
-            let after = Standing::after(before, report, unreported, tenants, last_success)?;
+            let after = Standing::after(before, report, unreported, tenants, Arc::new(successes))?;
             Some(after.said(said))
         });
+        let standing = self.standing.borrow().clone();
+        let findings = standing.as_ref().map_or(&cycle.report.findings, |it| &it.now.findings);
+        self.unkept.ended(kept, findings, &cycle.baselines);
         Arc::unwrap_or_clone(cycle)
     }
 
     /// The registry as its sources tell it now; what they told is kept for the day on which one fails.
     async fn registry(&self, settings: &Settings) -> anyhow::Result<Snapshot> {
         let known = self.stored("read the registry's rows", |store| Ok(KnownRows::read(store)?));
-        let KnownRows { kept, stored } = known.await?;
+        let KnownRows { kept, stored } = self.unkept.rows(known.await)?;
         let read = registry::read(&settings.registry, kept, stored).await;
         let names = settings.registry.source_names();
         self.metrics.registry_sources(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -262,6 +281,7 @@ impl Daemon {
         });
         let finding = said.await?;
         if let Some(finding) = finding.clone() {
+            self.unkept.say(&finding);
             self.change(|before| Some(before?.with(finding)));
         }
         Ok(finding)

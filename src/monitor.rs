@@ -9,6 +9,7 @@
 pub mod acceptance;
 mod asked;
 pub mod day;
+pub mod late;
 pub mod memory;
 mod visits;
 

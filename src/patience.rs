@@ -110,7 +110,8 @@ impl Patience {
         }
     }
 
-    /// Runs `future` for at most `limit` of its own time.
+    /// Runs `future` for at most `limit` of its own time. A large one is pinned by the caller and handed over by
+    /// reference: whatever is awaited by value stands in memory twice.
     pub async fn within<F: Future>(
         &self,
         limit: Duration,

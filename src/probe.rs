@@ -27,6 +27,7 @@ pub mod witness;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,7 +122,7 @@ impl Prober {
             .map_err(|reason| Failure { cause: Cause::AuthFailed, detail: reason.text().into() })?;
         let progress = Progress::default();
         let visitor = self.visitor(access, password.as_ref(), patience, &progress);
-        let opening = async {
+        let opening = pin!(async {
             if access.dsn.session == SessionAttrs::Any {
                 self.first_open(&visitor, addresses).await
             } else {
@@ -129,7 +130,7 @@ impl Prober {
                     .await
                     .map(|(session, ..)| session)
             }
-        };
+        });
         match patience.within(self.timeout, opening).await {
             Ok(opened) => opened,
             Err(_elapsed) => Err(judge(&Symptom::Elapsed(progress.stage()))),
@@ -147,7 +148,8 @@ impl Prober {
         let start = Instant::now();
         let progress = Progress::default();
         let visitor = self.visitor(access, password, patience, &progress);
-        let looking = self.first_fit(&visitor, addresses, &address.role);
+        // Pinned here: handed on by value it would stand in every caller's state, and so in memory, once more.
+        let looking = pin!(self.first_fit(&visitor, addresses, &address.role));
         let (session, answer, skew) = match patience.within(self.timeout, looking).await {
             Ok(Ok(seen)) => seen,
             Ok(Err(failure)) => return Outcome::Failed(failure),

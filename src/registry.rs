@@ -197,10 +197,9 @@ fn list(reasons: &[String]) -> String {
 /// read, for the day on which it fails.
 pub async fn read(
     options: &RegistryOptions,
-    mut kept: BTreeMap<String, KeptRows>,
+    kept: BTreeMap<String, KeptRows>,
     stored: Vec<RawRow>,
 ) -> Result<(Snapshot, Vec<KeptRows>), RegistryError> {
-    let names = names(&options.sources);
     let ca_file = options.ca_file.as_deref();
     let reading = options.sources.iter().map(async |source| {
         let outcome = tokio::time::timeout(SOURCE_DEADLINE, async {
@@ -216,7 +215,26 @@ pub async fn read(
             .unwrap_or_else(|_| Err(format!("no answer within {} s", SOURCE_DEADLINE.as_secs())))
     });
     let outcomes = futures_util::future::join_all(reading).await;
+    merged(options, kept, stored, outcomes)
+}
 
+/// The registry as it was known last; nobody is asked. What a source tells is known since it was read last.
+pub fn known(
+    options: &RegistryOptions,
+    kept: BTreeMap<String, KeptRows>,
+    stored: Vec<RawRow>,
+) -> Result<Snapshot, RegistryError> {
+    let outcomes = options.sources.iter().map(|_| Err("it was not asked yet".to_owned())).collect();
+    merged(options, kept, stored, outcomes).map(|it| it.0)
+}
+
+fn merged(
+    options: &RegistryOptions,
+    mut kept: BTreeMap<String, KeptRows>,
+    stored: Vec<RawRow>,
+    outcomes: Vec<Result<Vec<RawRow>, String>>,
+) -> Result<(Snapshot, Vec<KeptRows>), RegistryError> {
+    let names = names(&options.sources);
     let own = |source: &str, rows| SourceRead {
         source: source.into(),
         trust: Trust::References,

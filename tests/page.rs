@@ -166,6 +166,37 @@ fn no_template_passes_text_through_unescaped() {
     assert!(10 < seen);
 }
 
+/// The rule of the core, but for the JSON that is read and told.
+#[test]
+fn the_page_waits_for_nothing_and_looks_nothing_up() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/page");
+    let mut seen = 0;
+    for folder in [sources.join("map"), sources] {
+        for file in fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()) {
+            if file.extension().is_some_and(|it| it == "rs") {
+                let text = fs::read_to_string(&file).unwrap();
+                for effect in [
+                    "async ",
+                    ".await",
+                    "tokio",
+                    "tracing",
+                    "std::fs",
+                    "std::io",
+                    "std::env",
+                    "::now()",
+                    "SystemTime",
+                    "Instant",
+                    "clock::",
+                ] {
+                    assert!(!text.contains(effect), "{}: {effect}", file.display());
+                }
+                seen += 1;
+            }
+        }
+    }
+    assert!(25 < seen, "{seen}");
+}
+
 #[test]
 fn every_link_leads_to_a_route_that_is_known() {
     let fits = |method: &str, path: &str| {
@@ -283,7 +314,9 @@ fn a_scan_that_is_too_old_leaves_nothing_green() {
     let shown = words(&html);
     assert!(shown.contains("Unverified: the last scan of the whole fleet is too old"), "{shown}");
     assert!(!html.contains("mark m-isolated"));
+    assert!(!html.contains("mark m-healthy"));
     assert!(html.contains("tile m-isolated none"), "nobody is counted as isolated");
+    assert!(html.contains("tile m-healthy none"), "nobody is counted as healthy");
     let tenant = views::tenant(stale, "acme").expect("known");
     let marks =
         tenant.split("class=\"marks\"").nth(1).and_then(|it| it.split("</p>").next()).unwrap();

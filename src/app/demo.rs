@@ -106,7 +106,7 @@ async fn show(
         Ok(config) => config,
         Err(problems) => return Ok(Err(Ended::problems(&problems))),
     };
-    let platform = match Platform::of(config, Use::Writes)? {
+    let platform = match Platform::of(config, Use::Holds)? {
         Ok(platform) => platform,
         Err(refused) => return Ok(Err(refused)),
     };

@@ -17,6 +17,7 @@ use crate::client::local::LocalDaemon;
 use crate::clock;
 use crate::config::{Config, NoFile, PREFIX, ProbeSettings};
 use crate::model::policy::Policy;
+use crate::monitor::late::Late;
 use crate::monitor::memory::{self, KnownRows, Memory};
 use crate::monitor::{Ask, Cycle, Monitor, Recognise, Stage};
 use crate::probe::{ProbeOptions, Prober};
@@ -38,11 +39,14 @@ pub(super) struct Platform {
     pub(super) daemon: Option<LocalDaemon>,
 }
 
-/// Whether a command writes to the store.
+/// What a command does with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
     Reads,
+    /// Itself, or through the daemon that has the store.
     Writes,
+    /// Is that daemon.
+    Holds,
 }
 
 pub(super) fn configuration(global: &Global, no_file: NoFile) -> Result<Config, Ended> {
@@ -91,6 +95,10 @@ impl Platform {
         };
         let (hold, daemon) = match purpose {
             Use::Reads => (None, None),
+            Use::Holds => match store.hold() {
+                Ok(hold) => (Some(hold), None),
+                Err(error) => return not_opened(error).map(Err),
+            },
             Use::Writes => match held(&store)? {
                 Ok(Held::ByUs(hold)) => (Some(hold), None),
                 Ok(Held::ByDaemon(daemon)) => (None, Some(daemon)),
@@ -129,7 +137,7 @@ impl Platform {
     }
 
     pub(super) fn keep(&self, cycle: &Cycle) -> anyhow::Result<()> {
-        Ok(memory::keep(&self.store, cycle)?)
+        Ok(memory::keep(&self.store, cycle, &Late::default())?)
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn serve(
         Ok(config) => config,
         Err(refused) => return Ok(refused),
     };
-    let platform = match Platform::of(config, Use::Writes)? {
+    let platform = match Platform::of(config, Use::Holds)? {
         Ok(platform) => platform,
         Err(refused) => return Ok(refused),
     };

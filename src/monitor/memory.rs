@@ -11,6 +11,7 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use super::Cycle;
+use super::late::Late;
 use crate::model::change::{Baseline, Change};
 use crate::model::finding::Finding;
 use crate::model::tenant::TenantId;
@@ -74,12 +75,19 @@ pub fn keep_sources(store: &Store, sources: &[KeptRows]) -> Result<(), StoreErro
     sources.iter().try_for_each(|it| store.keep_source(&it.source, &it.rows, it.read_at))
 }
 
-/// Keeps what a cycle found, all in one transaction, and then what it learnt of secrets.
-pub fn keep(store: &Store, cycle: &Cycle) -> Result<(), StoreError> {
-    let Cycle { report, unreported, baselines, .. } = cycle;
-    let (findings, write_json) =
-        (&report.findings, &|out: &mut dyn Write| json::write(report, out));
-    store.finish_scan(&FinishedScan { report, write_json, findings, unreported, baselines })?;
+/// Keeps what a cycle found, with what the store did not take of those before, all in one transaction, and then what it
+/// learnt of secrets.
+pub fn keep(store: &Store, cycle: &Cycle, late: &Late) -> Result<(), StoreError> {
+    let report = &cycle.report;
+    let mut unreported = late.findings_beside(cycle);
+    unreported.extend(cycle.unreported.iter().cloned());
+    store.finish_scan(&FinishedScan {
+        report,
+        write_json: &|out: &mut dyn Write| json::write(report, out),
+        findings: &report.findings,
+        unreported: &unreported,
+        baselines: &late.baselines_before(cycle),
+    })?;
     store.clear_refused(&cycle.accepted)?;
     store.put_refused(&cycle.refused)
 }

@@ -47,7 +47,8 @@ pub(super) fn radius<'a>(
             environment: registered.map_or("", |it| &it.environment),
             verdict: report
                 .map_or(Verdict::Unverified, |it| verdict::aged(it.isolation, frame.is_stale())),
-            health: report.map_or(Health::Unknown, |it| it.health),
+            health: report
+                .map_or(Health::Unknown, |it| verdict::aged_health(it.health, frame.is_stale())),
             since: frame.moment(began.max(finding.first_seen)),
         }
     });

@@ -99,10 +99,9 @@ mod tests {
 
     #[track_caller]
     fn check(step: &str, expected: &str) {
-        let shown = pieces(step).into_iter().map(|it| match it.code {
-            true => format!("[{}]", it.text),
-            false => it.text,
-        });
+        let shown = pieces(step)
+            .into_iter()
+            .map(|it| if it.code { format!("[{}]", it.text) } else { it.text });
         assert_eq!(shown.collect::<String>(), expected);
     }
 

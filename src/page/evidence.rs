@@ -36,9 +36,10 @@ const ORDER: &[&str] = &[
     "port",
 ];
 
-/// What is worth a mark where all targets say the same: who the running server is, and which of its databases. Equal
-/// hosts and names prove nothing.
-const TELLING: &[&str] = &["system_identifier", "database_oid", "started_at"];
+/// What is worth a mark where all targets say the same: who the running server is. Equal hosts and names prove nothing.
+const TELLING: &[&str] = &["system_identifier", "started_at"];
+/// Worth one where the server's identity is the same as well: every fresh cluster numbers its databases alike.
+const OID: &str = "database_oid";
 
 #[derive(Default)]
 pub(super) struct Shown {
@@ -49,7 +50,7 @@ pub(super) struct Shown {
 /// A fact in lines of its own.
 pub(super) struct Lines {
     pub name: String,
-    pub lines: Vec<String>,
+    pub text: Vec<String>,
     pub left_out: usize,
 }
 
@@ -88,19 +89,19 @@ fn maps(fact: &Fact) -> Option<Vec<&BTreeMap<String, Fact>>> {
 }
 
 fn lines(name: String, fact: &Fact) -> Lines {
-    let (lines, count): (Vec<String>, usize) = match fact {
+    let (text, count): (Vec<String>, usize) = match fact {
         Fact::List(facts) if !facts.is_empty() => {
-            (facts.iter().take(ITEMS).map(|it| text(it, DEPTH)).collect(), facts.len())
+            (facts.iter().take(ITEMS).map(|it| line(it, DEPTH)).collect(), facts.len())
         }
         Fact::Map(facts) if !facts.is_empty() => {
             let one = |(name, fact): (&String, &Fact)| {
-                format!("{}: {}", words::plain(&clipped(name, LONGEST)), text(fact, DEPTH))
+                format!("{}: {}", words::plain(&clipped(name, LONGEST)), line(fact, DEPTH))
             };
             (facts.iter().take(ITEMS).map(one).collect(), facts.len())
         }
-        other => (vec![text(other, DEPTH)], 1),
+        other => (vec![line(other, DEPTH)], 1),
     };
-    Lines { name, left_out: count - lines.len(), lines }
+    Lines { name, left_out: count - text.len(), text }
 }
 
 fn grid(name: String, targets: &[&BTreeMap<String, Fact>]) -> Grid {
@@ -113,17 +114,25 @@ fn grid(name: String, targets: &[&BTreeMap<String, Fact>]) -> Grid {
 }
 
 fn compare(name: &str, targets: &[&BTreeMap<String, Fact>]) -> Line {
-    let facts: Vec<Option<&Fact>> = targets.iter().map(|it| it.get(name)).collect();
-    let same = TELLING.contains(&name)
-        && 1 < facts.len()
-        && facts[0].is_some()
-        && facts.iter().all(|it| *it == facts[0]);
-    let cells = facts.iter().map(|it| it.map_or_else(|| "–".to_owned(), |it| text(it, DEPTH)));
-    Line { name: words::plain(&clipped(name, LONGEST)), cells: cells.collect(), same }
+    let telling = TELLING.contains(&name) || name == OID && equal("system_identifier", targets);
+    let facts = targets.iter().map(|it| it.get(name));
+    let cells = facts.map(|it| it.map_or_else(|| "–".to_owned(), |it| line(it, DEPTH)));
+    Line {
+        name: words::plain(&clipped(name, LONGEST)),
+        cells: cells.collect(),
+        same: telling && equal(name, targets),
+    }
+}
+
+fn equal(name: &str, targets: &[&BTreeMap<String, Fact>]) -> bool {
+    let [first, others @ ..] = targets else { return false };
+    !others.is_empty()
+        && first.contains_key(name)
+        && others.iter().all(|it| it.get(name) == first.get(name))
 }
 
 /// On one line, whatever it is.
-fn text(fact: &Fact, depth: usize) -> String {
+fn line(fact: &Fact, depth: usize) -> String {
     let joined = match fact {
         Fact::Text(text) => text.clone(),
         Fact::Number(number) => number.to_string(),
@@ -133,12 +142,12 @@ fn text(fact: &Fact, depth: usize) -> String {
         Fact::List(facts) if facts.is_empty() => "none".to_owned(),
         Fact::Map(facts) if facts.is_empty() => "none".to_owned(),
         Fact::List(facts) => {
-            let items = facts.iter().take(ITEMS).map(|it| text(it, depth - 1));
+            let items = facts.iter().take(ITEMS).map(|it| line(it, depth - 1));
             items.collect::<Vec<_>>().join(", ")
         }
         Fact::Map(facts) => {
             let items = facts.iter().take(ITEMS);
-            let items = items.map(|(name, fact)| format!("{name}: {}", text(fact, depth - 1)));
+            let items = items.map(|(name, fact)| format!("{name}: {}", line(fact, depth - 1)));
             items.collect::<Vec<_>>().join(", ")
         }
     };
@@ -185,9 +194,9 @@ mod tests {
         let shown = show(&evidence);
         assert_eq!((shown.facts.len(), shown.grids.len()), (2, 1));
         assert!(
-            shown.facts.iter().flat_map(|it| &it.lines).all(|it| it.chars().count() <= LONGEST + 1)
+            shown.facts.iter().flat_map(|it| &it.text).all(|it| it.chars().count() <= LONGEST + 1)
         );
-        assert_eq!((shown.facts[1].lines.len(), shown.facts[1].left_out), (ITEMS, 10_000 - ITEMS));
+        assert_eq!((shown.facts[1].text.len(), shown.facts[1].left_out), (ITEMS, 10_000 - ITEMS));
         let grid = &shown.grids[0];
         assert_eq!((grid.rows[0].cells.len(), grid.left_out), (COLUMNS, 1_000 - COLUMNS));
     }

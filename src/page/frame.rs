@@ -5,7 +5,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::asset::{FAVICON, LIVE, STYLE, THEME};
 use super::moment::Moment;
 use super::{verdict, words};
 use crate::model::finding::Verdict;
@@ -194,21 +193,5 @@ impl<'a> Frame<'a> {
 
     pub(super) fn who(&self) -> Option<&'a str> {
         self.viewer.and_then(|it| it.name)
-    }
-
-    pub(super) fn style(&self) -> String {
-        STYLE.path()
-    }
-
-    pub(super) fn theme(&self) -> String {
-        THEME.path()
-    }
-
-    pub(super) fn live(&self) -> String {
-        LIVE.path()
-    }
-
-    pub(super) fn favicon(&self) -> String {
-        FAVICON.path()
     }
 }

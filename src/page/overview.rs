@@ -88,12 +88,12 @@ pub fn render(view: &View<'_>) -> Result<String, askama::Error> {
     html.render()
 }
 
-/// A stale scan proves nobody apart: who was isolated counts as unverified.
+/// A stale scan proves nothing: who was isolated counts as unverified, and who was healthy as unknown.
 fn counts(report: &Report, frame: &Frame<'_>) -> Summary {
     let summary = report.summary();
     if frame.is_stale() {
         let unverified = summary.unverified + summary.isolated;
-        return Summary { isolated: 0, unverified, ..summary };
+        return Summary { isolated: 0, unverified, healthy: 0, ..summary };
     }
     summary
 }

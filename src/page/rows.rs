@@ -57,7 +57,7 @@ pub(super) fn issue(finding: &Finding) -> Option<&str> {
 pub(super) fn sentence(text: &str) -> String {
     let shown = clipped(text.trim(), LONGEST);
     let mut letters = shown.chars();
-    let first = letters.next().map(|it| it.to_uppercase()).into_iter().flatten();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
     first.chain(letters).collect()
 }
 

@@ -82,12 +82,12 @@ fn describe(schema: &Value, depth: usize, named: &mut Option<String>) -> String 
 }
 
 fn typed(schema: &Value, depth: usize, named: &mut Option<String>) -> String {
-    let names: Vec<&str> = match schema.get("type") {
+    let types: Vec<&str> = match schema.get("type") {
         Some(Value::String(name)) => vec![name],
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        Some(Value::Array(types)) => types.iter().filter_map(Value::as_str).collect(),
         _ => vec!["any value"],
     };
-    let shown = names.into_iter().map(|name| match name {
+    let shown = types.into_iter().map(|name| match name {
         "array" => match schema.get("items") {
             Some(items) => format!("list of {}", describe(items, depth - 1, named)),
             None => "list".to_owned(),

@@ -55,6 +55,7 @@ struct Candidate<'a> {
     tenant: &'a TenantReport,
     registered: Option<&'a Tenant>,
     verdict: Verdict,
+    health: Health,
 }
 
 pub(super) fn link(query: &Query) -> String {
@@ -72,6 +73,7 @@ pub(super) fn table<'a>(frame: &Frame<'a>, standing: &'a Standing, query: &'a Qu
             tenant,
             registered: standing.registered(&tenant.id),
             verdict: verdict::aged(tenant.isolation, frame.is_stale()),
+            health: verdict::aged_health(tenant.health, frame.is_stale()),
         })
         .filter(|it| fits(it, findings.get(&it.tenant.id), query, &part))
         .collect();
@@ -125,7 +127,7 @@ fn fits(
     let findings = findings.map(Vec::as_slice).unwrap_or_default();
     let environment = candidate.registered.map_or("", |it| &it.environment);
     query.verdict.is_none_or(|it| it == candidate.verdict)
-        && query.health.is_none_or(|it| it == candidate.tenant.health)
+        && query.health.is_none_or(|it| it == candidate.health)
         && query.kind.is_none_or(|kind| findings.iter().any(|it| it.claim.kind == kind))
         && query.severity.is_none_or(|it| findings.iter().any(|one| one.claim.severity == it))
         && (query.environment.is_empty() || query.environment == environment)
@@ -147,7 +149,7 @@ fn sort(chosen: &mut [Candidate<'_>], sort: Sort) {
         Sort::Tenant => {}
         Sort::Slowest => chosen.sort_by_key(|it| Reverse(it.tenant.probe)),
         Sort::Worst | Sort::Newest => {
-            chosen.sort_by_key(|it| (Reverse(it.verdict), Reverse(it.tenant.health)));
+            chosen.sort_by_key(|it| (Reverse(it.verdict), Reverse(it.health)));
         }
     }
 }
@@ -164,7 +166,7 @@ fn row<'a>(
         name: name(candidate.registered),
         environment: candidate.registered.map_or("", |it| &it.environment),
         verdict: candidate.verdict,
-        health: tenant.health,
+        health: candidate.health,
         why: why(tenant, findings, frame),
         ails: tenant.cause.map_or("", words::cause),
         findings: findings.len(),

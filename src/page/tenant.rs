@@ -63,7 +63,8 @@ pub fn render(view: &View<'_>) -> Result<Option<String>, askama::Error> {
         name: table::name(registered),
         verdict: report
             .map_or(Verdict::Unverified, |it| verdict::aged(it.isolation, frame.is_stale())),
-        health: report.map_or(Health::Unknown, |it| it.health),
+        health: report
+            .map_or(Health::Unknown, |it| verdict::aged_health(it.health, frame.is_stale())),
         ails: report.and_then(|it| it.cause).map_or("", words::cause),
         doubts: doubts(standing, view),
         answered: standing.last_success.get(view.id).map(|it| frame.moment(*it)),

@@ -32,6 +32,7 @@ pub(super) struct Trend {
     pub bars: Vec<Bar>,
     /// What the drawing says, in one sentence.
     pub text: String,
+    /// When the first one drawn ended; empty while they do not fill the drawing.
     pub from: String,
     pub to: String,
     /// The latest first.
@@ -68,7 +69,7 @@ pub(super) fn draw(latest_first: &[Point]) -> Option<Trend> {
         height: HEIGHT,
         bars: bars.collect(),
         text: text(shown),
-        from: moment::short(oldest.finished_at),
+        from: if shown.len() == BARS { moment::short(oldest.finished_at) } else { String::new() },
         to: moment::short(latest.finished_at),
         rows: shown.iter().take(ROWS).map(row).collect(),
     })

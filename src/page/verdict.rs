@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::finding::Verdict;
+use crate::model::finding::{Health, Verdict};
 use crate::model::tenant::TenantId;
 use crate::standing::Standing;
 
@@ -45,4 +45,9 @@ pub fn of_tenant(
 
 pub(super) fn aged(verdict: Verdict, stale: bool) -> Verdict {
     if stale { verdict.max(Verdict::Unverified) } else { verdict }
+}
+
+/// Nobody knows whether a database that was well long ago is well now. One that was not stays so until it is seen well.
+pub(super) fn aged_health(health: Health, stale: bool) -> Health {
+    if stale && health == Health::Healthy { Health::Unknown } else { health }
 }

@@ -95,8 +95,7 @@ impl Visitor<'_> {
             patience: self.patience,
         };
         let end_point = wire.end_point();
-        let greeting =
-            login::log_in(&mut wire, end_point, &login).await.map_err(|error| refused(&error))?;
+        let greeting = login::log_in(&mut wire, end_point, &login).await.map_err(refused)?;
         let mut config = tokio_postgres::Config::new();
         // The stream is finished and the door open: what the library still says of itself, nobody hears.
         config.user(self.user).ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
@@ -142,8 +141,8 @@ impl Visitor<'_> {
     }
 }
 
-fn refused(error: &LoginError) -> Failure {
-    judge(&match error {
+fn refused(error: LoginError) -> Failure {
+    judge(&match &error {
         LoginError::Guard(error) => Symptom::Guard(*error, LastWords(None)),
         other => Symptom::Login(other),
     })

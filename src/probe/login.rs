@@ -85,6 +85,15 @@ enum Word {
     Signature,
 }
 
+/// What stands in front of what came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Front {
+    /// It is not whole yet.
+    Unfinished,
+    Notice,
+    Word(Word),
+}
+
 /// Logs in. `end_point` is the digest of the server's certificate where the channel is encrypted.
 pub async fn log_in<S>(
     stream: &mut S,
@@ -97,11 +106,10 @@ where
     let mut talk = Talk { stream, patience: login.patience, inbound: Vec::new(), received: 0 };
     talk.send(&startup(login)?).await?;
     match talk.next().await? {
-        Word::Refused => (),
         Word::Over if login.channel_binding == ChannelBinding::Require => {
             return Err(LoginError::Unbound);
         }
-        Word::Over => (),
+        Word::Over | Word::Refused => (),
         Word::Offer => prove(&mut talk, end_point, login).await?,
         Word::Challenge | Word::Signature => return Err(GuardError::NotPostgres.into()),
     }
@@ -258,9 +266,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     async fn next(&mut self) -> Result<Word, GuardError> {
         loop {
             match inspect(&self.inbound)? {
-                Some(Some(word)) => return Ok(word),
-                Some(None) => self.drop_message(),
-                None => self.read_on().await?,
+                Front::Word(word) => return Ok(word),
+                Front::Notice => self.drop_message(),
+                Front::Unfinished => self.read_on().await?,
             }
         }
     }
@@ -302,17 +310,17 @@ fn length(bytes: &[u8]) -> usize {
     length.map_or(0, |it| u32::from_be_bytes(*it) as usize + 1)
 }
 
-/// What the first message means, `Some(None)` for a notice; `None` while it is not whole.
-fn inspect(bytes: &[u8]) -> Result<Option<Option<Word>>, GuardError> {
+/// What the first message means.
+fn inspect(bytes: &[u8]) -> Result<Front, GuardError> {
     let Some((&tag, rest)) = bytes.split_first() else {
-        return Ok(None);
+        return Ok(Front::Unfinished);
     };
     // Authentication, error, notice, and the answer to a protocol version that the server does not know.
     if !matches!(tag, b'R' | b'E' | b'N' | b'v') {
         return Err(GuardError::NotPostgres);
     }
     let Some((length, rest)) = rest.split_first_chunk::<4>() else {
-        return Ok(None);
+        return Ok(Front::Unfinished);
     };
     let length =
         usize::try_from(i32::from_be_bytes(*length)).map_err(|_| GuardError::NotPostgres)?;
@@ -320,13 +328,13 @@ fn inspect(bytes: &[u8]) -> Result<Option<Option<Word>>, GuardError> {
         return Err(GuardError::NotPostgres);
     }
     let Some(body) = rest.get(..length - 4) else {
-        return Ok(None);
+        return Ok(Front::Unfinished);
     };
-    Ok(Some(match tag {
-        b'R' => Some(authentication(body)?),
-        b'N' => None,
-        _ => Some(Word::Refused),
-    }))
+    Ok(match tag {
+        b'R' => Front::Word(authentication(body)?),
+        b'N' => Front::Notice,
+        _ => Front::Word(Word::Refused),
+    })
 }
 
 fn authentication(body: &[u8]) -> Result<Word, GuardError> {

@@ -63,6 +63,8 @@ impl Visits {
     {
         let counted_from = Instant::now();
         let for_visit = Arc::clone(&patience);
+        // Boxed, so that it is moved once, and stands in memory once.
+        let visit = Box::pin(visit);
         let supervised = async move {
             match for_visit.within(deadline + BACKSTOP, visit).await {
                 Ok(observation) => observation,

@@ -154,8 +154,14 @@ fn member(name: &str, server: u64, database: &str, isolation: Verdict) -> Tenant
         route: Route::Direct,
         projects: Vec::new(),
     };
+    // A copy has the identifier of what it was copied from.
+    let system = match name {
+        "oscorp" => 7,
+        "tyrell-staging" => 10,
+        _ => server,
+    };
     let fingerprint = Fingerprint {
-        system_identifier: Some(7_577_301_448_120_311_900 + server),
+        system_identifier: Some(7_577_301_448_120_311_900 + system),
         database_oid: Some(16_385),
         database: database.into(),
         timeline: Some(1),

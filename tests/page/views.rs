@@ -113,7 +113,7 @@ pub(crate) fn all(standing: Option<&Standing>) -> Vec<(String, String)> {
 fn trend() -> Vec<Point> {
     let point = |scan: usize| {
         let breached = [6, 6, 6, 6, 6, 6, 6, 4, 4, 4, 2, 2, 0, 0, 0, 0][(scan / 3).min(15)];
-        let unverified = if scan % 11 == 0 { 4 } else { 2 };
+        let unverified = if scan.is_multiple_of(11) { 4 } else { 2 };
         let tenants = 14;
         let isolated = tenants - breached - unverified;
         Point {

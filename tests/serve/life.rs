@@ -107,6 +107,12 @@ async fn a_second_daemon_on_the_same_store_is_refused_with_the_name_of_the_first
     let program =
         Program::new(&format!("{NEVER}{}", tenant("acme", "postgres://a:b@127.0.0.1:1/a", "")));
     let mut daemon = Running::start(&program).await;
+    let socket = async {
+        while !program.path("watertight.db.sock").exists() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(LIMIT, socket).await.expect("commands find it there");
     let second = timeout(LIMIT, command(&program, &[]).output()).await.unwrap().unwrap();
     let told = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(2), "{told}");

@@ -51,7 +51,12 @@ impl Running {
     }
 
     pub(crate) async fn start_with(program: &Program, environment: &[(&str, PathBuf)]) -> Self {
-        let mut child = command(program, environment).spawn().expect("it runs");
+        Self::of(command(program, environment)).await
+    }
+
+    /// Starts `serve` as this command does.
+    pub(crate) async fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("it runs");
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let gathered = Arc::clone(&log);
@@ -70,9 +75,14 @@ impl Running {
 
     /// The first message of the log that contains this.
     pub(crate) async fn logged(&mut self, wanted: &str) -> String {
+        self.logged_since(0, wanted).await
+    }
+
+    /// The first such message behind so many others.
+    pub(crate) async fn logged_since(&mut self, since: usize, wanted: &str) -> String {
         let until = tokio::time::Instant::now() + LIMIT;
         loop {
-            let found = self.messages().into_iter().find(|it| it.contains(wanted));
+            let found = self.messages().into_iter().skip(since).find(|it| it.contains(wanted));
             if let Some(found) = found {
                 return found;
             }
@@ -86,6 +96,13 @@ impl Running {
     pub(crate) fn messages(&self) -> Vec<String> {
         let log = self.log.lock().unwrap();
         log.iter().map(|it| it["message"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// What the last such message says beside its words.
+    pub(crate) fn last(&self, message: &str, field: &str) -> Option<Value> {
+        let log = self.log.lock().unwrap();
+        let says = |it: &&Value| it["message"].as_str().is_some_and(|it| it.contains(message));
+        log.iter().rev().find(says).map(|it| it[field].clone())
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -133,9 +150,13 @@ impl Running {
         line.map(|it| it.parse().expect("a number"))
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    pub(crate) fn pid(&self) -> Pid {
         let pid = self.child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw);
-        kill_process(pid.expect("it runs"), signal).expect("send a signal");
+        pid.expect("it runs")
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("send a signal");
     }
 
     /// Waits for the end; the exit code, none where a signal ended it.

@@ -141,13 +141,17 @@ function listen() {
   const path = document.body.dataset.live;
   if (!path || !("EventSource" in window)) return;
   const source = new EventSource(path);
+  // A stream ends now and then by itself, and the browser asks again: only what lasts is worth a word.
+  let silence = null;
   source.addEventListener("message", (event) => {
     const told = JSON.parse(event.data);
+    clearTimeout(silence);
+    silence = null;
     byId("lost").hidden = true;
     progress(told.running);
     if (told.version !== document.body.dataset.version) draw(told.version);
   });
-  source.addEventListener("error", () => { byId("lost").hidden = false; });
+  source.addEventListener("error", () => { silence ??= setTimeout(() => { byId("lost").hidden = false; }, 10000); });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }

@@ -1,0 +1,21 @@
+//! Long rehearsals of the running daemon: a day's worth of scans at a stretch, and a thousand ends by `kill -9`.
+//!
+//! A shorter form runs with all tests. `tests/soak` runs the full one; both print the seed of a run that failed, and
+//! `WATERTIGHT_SOAK_SEED` starts it again.
+
+#[path = "../benches/fleet/answer.rs"]
+mod answer;
+#[path = "../support/fake_postgres.rs"]
+mod fake_postgres;
+mod faults;
+mod form;
+mod killed;
+mod ledger;
+mod level;
+#[path = "../support/program.rs"]
+mod program;
+#[path = "../support/running.rs"]
+mod running;
+mod steady;
+mod town;
+mod truth;
