@@ -1,5 +1,7 @@
 //! The HTTP side over real sockets: who is let in, what is told, and what becomes of every bad request.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it says")]
+
 #[path = "http/commands.rs"]
 mod commands;
 #[path = "http/document.rs"]

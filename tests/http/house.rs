@@ -3,6 +3,7 @@
 //! Why not the whole program: these tests are about what is answered, and a test that waits for a process to start finds
 //! a tenth of what it could in the same time.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -48,7 +49,8 @@ pub(crate) struct House {
     pub(crate) ready: watch::Sender<Ready>,
     pub(crate) reloads: mpsc::Receiver<oneshot::Sender<Result<(), Vec<String>>>>,
     pub(crate) home: TempDir,
-    pub(crate) hold: Hold,
+    /// As a daemon has it: no other process writes.
+    _hold: Hold,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: JoinSet<anyhow::Result<()>>,
     /// Accepts every visit and never answers one.
@@ -161,7 +163,6 @@ impl House {
         };
         tokio::time::timeout(LIMIT, listening).await.expect("the socket is there in time");
         let client = client().build().unwrap();
-        let (_silent, _settings) = (silent, settings);
         Self {
             address,
             client,
@@ -170,11 +171,11 @@ impl House {
             ready,
             reloads,
             home,
-            hold,
+            _hold: hold,
             stop,
             tasks,
-            _silent,
-            _settings,
+            _silent: silent,
+            _settings: settings,
         }
     }
 
@@ -210,7 +211,7 @@ impl House {
         self.stop.cancel();
         let all = async {
             while let Some(ended) = self.tasks.join_next().await {
-                ended.unwrap().unwrap()
+                ended.unwrap().unwrap();
             }
         };
         tokio::time::timeout(LIMIT, all).await.expect("everything ends in time");
@@ -260,7 +261,7 @@ pub(crate) async fn refused(request: RequestBuilder, status: StatusCode, slug: &
 }
 
 fn settings(registry: &str, store: &Arc<Store>) -> Settings {
-    let config = Config::parse("w.toml", registry, &Default::default()).unwrap();
+    let config = Config::parse("w.toml", registry, &BTreeMap::default()).unwrap();
     let probe = config.probe_options();
     let options =
         ProbeOptions { timeout: probe.timeout, root_files: Vec::new(), crypto_permits: 1 };

@@ -137,7 +137,7 @@ fn a_refusal_and_what_follows_a_login_are_handed_on_unread() {
 
 #[test]
 fn a_flood_of_notices_is_cut_off() {
-    let flood = message(b'N', &[b'x'; 20_000]).repeat(60);
+    let flood = message(b'N', &vec![b'x'; 20_000]).repeat(60);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (ended, _) = runtime.block_on(met(&flood, flood.len()));
     assert_eq!(ended, Err(LoginError::Guard(GuardError::TooLong)));
@@ -230,7 +230,7 @@ async fn the_stretching_waits_for_a_permit_and_the_wait_is_forgiven() {
     };
     let serving = async {
         let mut heard = vec![0; 4096];
-        far.read(&mut heard).await.unwrap();
+        assert!(0 < far.read(&mut heard).await.unwrap());
         far.write_all(&offer()).await.unwrap();
         let length = far.read(&mut heard).await.unwrap();
         let said = String::from_utf8_lossy(&heard[..length]).into_owned();
@@ -240,7 +240,7 @@ async fn the_stretching_waits_for_a_permit_and_the_wait_is_forgiven() {
         let early = timeout(Duration::from_secs(30), far.read(&mut heard)).await;
         assert!(early.is_err(), "the password was stretched without a permit");
         drop(taken);
-        far.read(&mut heard).await.unwrap();
+        assert!(0 < far.read(&mut heard).await.unwrap());
         far.write_all(&message(b'E', b"C28P01\0\0")).await.unwrap();
     };
     let (entered, ()) = tokio::join!(entering, serving);
