@@ -4,9 +4,17 @@
 //! tells the state before it. So each change is dated, and of every sample that comes from a scan that began later, the
 //! new state is demanded.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it says")]
+#![expect(
+    clippy::float_cmp,
+    reason = "counts, and times that are the same text in every series of a scrape"
+)]
+
 #[path = "support/program.rs"]
+#[expect(dead_code, reason = "not every test needs all of it")]
 mod program;
 #[path = "support/running.rs"]
+#[expect(dead_code, reason = "not every test needs all of it")]
 mod running;
 
 use std::path::PathBuf;
@@ -44,7 +52,7 @@ fn binary() -> Option<PathBuf> {
 }
 
 impl Prometheus {
-    async fn start(binary: PathBuf, daemon: &Running) -> Self {
+    fn start(binary: PathBuf, daemon: &Running) -> Self {
         let home = tempfile::tempdir().unwrap();
         let target = daemon.base.trim_start_matches("http://");
         let configuration = format!(
@@ -171,7 +179,7 @@ async fn every_change_of_the_fleet_is_in_the_first_scrape_after_the_scan_that_sa
     let mut fleet = Fleet::start().await;
     let program = Program::new(&fleet.rows(&fleet.globex));
     let mut daemon = Running::start(&program).await;
-    let prometheus = Prometheus::start(binary, &daemon).await;
+    let prometheus = Prometheus::start(binary, &daemon);
     let start = now();
     prometheus.expect("at first", start, ISOLATED, 2.0).await;
 

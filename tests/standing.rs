@@ -16,6 +16,7 @@ use watertight::model::finding::{
     Acknowledgement, Finding, Health, Kind, Severity, State, Verdict,
 };
 use watertight::model::report::Report;
+use watertight::model::tenant::TenantId;
 use watertight::standing::Standing;
 
 use sample::{at, finding, id, report, tenant};
@@ -28,7 +29,7 @@ fn check(standing: &Standing, expected: &Expect) {
         lines.push_str(&format!("{} {}\n", tenant.id, tenant.isolation));
     }
     for finding in &standing.now.findings {
-        let members: Vec<&str> = finding.claim.tenants.iter().map(|it| it.as_str()).collect();
+        let members: Vec<&str> = finding.claim.tenants.iter().map(TenantId::as_str).collect();
         lines.push_str(&format!(
             "{} {} {}\n",
             finding.claim.kind,

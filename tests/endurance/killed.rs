@@ -364,7 +364,7 @@ impl Rehearsal {
             assert_eq!(self.latest, "", "the last whole scan is lost");
         } else {
             let report = json::parse(&latest.body).expect("a whole report");
-            assert!(self.latest <= report.id.to_string(), "{} after {}", report.id, self.latest);
+            assert!(*self.latest <= *report.id, "{} after {}", report.id, self.latest);
             judge(&report, &self.timeline.borrow());
         }
     }

@@ -3,6 +3,8 @@
 //! A shorter form runs with all tests. `tests/soak` runs the full one; both print the seed of a run that failed, and
 //! `WATERTIGHT_SOAK_SEED` starts it again.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as it says")]
+
 #[path = "../benches/fleet/answer.rs"]
 mod answer;
 #[path = "../support/fake_postgres.rs"]
@@ -13,8 +15,10 @@ mod killed;
 mod ledger;
 mod level;
 #[path = "../support/program.rs"]
+#[expect(dead_code, reason = "not every test needs all of it")]
 mod program;
 #[path = "../support/running.rs"]
+#[expect(dead_code, reason = "not every test needs all of it")]
 mod running;
 mod steady;
 mod town;

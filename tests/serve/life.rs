@@ -122,8 +122,8 @@ async fn a_second_daemon_on_the_same_store_is_refused_with_the_name_of_the_first
 
 /// A server that accepts and says nothing.
 async fn silent() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("it is bound").port();
     (listener, format!("postgres://app:secret@127.0.0.1:{port}/app"))
 }
 

@@ -60,6 +60,10 @@ impl Running {
         let log = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let gathered = Arc::clone(&log);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it ends with the log, which ends with the child"
+        )]
         tokio::spawn(gather(lines, gathered));
         let mut running = Self { child, log, base: String::new(), http: reqwest::Client::new() };
         let port = running.port().await;
@@ -94,13 +98,13 @@ impl Running {
     }
 
     pub(crate) fn messages(&self) -> Vec<String> {
-        let log = self.log.lock().unwrap();
+        let log = self.log.lock().expect("nobody panics with it");
         log.iter().map(|it| it["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// What the last such message says beside its words.
     pub(crate) fn last(&self, message: &str, field: &str) -> Option<Value> {
-        let log = self.log.lock().unwrap();
+        let log = self.log.lock().expect("nobody panics with it");
         let says = |it: &&Value| it["message"].as_str().is_some_and(|it| it.contains(message));
         log.iter().rev().find(says).map(|it| it[field].clone())
     }
@@ -198,6 +202,6 @@ async fn gather(
     while let Ok(Some(line)) = lines.next_line().await {
         let entry =
             serde_json::from_str(&line).unwrap_or_else(|_| serde_json::json!({ "message": line }));
-        log.lock().unwrap().push(entry);
+        log.lock().expect("nobody panics with it").push(entry);
     }
 }
