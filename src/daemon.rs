@@ -210,10 +210,15 @@ impl Daemon {
         let kept = if put.is_ok() { Kept::Yes } else { Kept::No };
         self.count_write("what the scan found is told and not kept", put);
         let known = self.stored("read what is known after a scan", |store| {
-            Ok((store.standing_findings()?, store.last_successes()?))
+            Ok((store.standing_findings()?, store.last_successes()?, store.size_bytes()?))
         });
-        let (mut said, mut successes) =
-            known.await.map_or_else(|_| (Vec::new(), None), |it| (it.0, Some(it.1)));
+        let (mut said, mut successes) = known.await.map_or_else(
+            |_| (Vec::new(), None),
+            |(said, successes, size)| {
+                self.metrics.store_size(size);
+                (said, Some(successes))
+            },
+        );
         if kept == Kept::No {
             (said, successes) = (self.unkept.said_meanwhile(said), None);
         }

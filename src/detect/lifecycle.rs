@@ -305,11 +305,12 @@ fn continued(
     policy: &Policy,
     now: Timestamp,
 ) -> Finding {
-    let kept: Vec<TenantId> = before
-        .claim
-        .tenants
-        .iter()
-        .filter(|it| !claim.tenants.contains(*it) && !examined.apart.contains(*it))
+    let members = &before.claim.tenants;
+    // One that goes on in the claim and was not seen whole may still hold those together that left it.
+    let unseen = members.intersection(&claim.tenants).any(|it| !examined.apart.contains(it));
+    let kept: Vec<TenantId> = members
+        .difference(&claim.tenants)
+        .filter(|it| unseen || !examined.apart.contains(*it))
         .cloned()
         .collect();
     if !kept.is_empty() {

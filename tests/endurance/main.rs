@@ -1,6 +1,6 @@
 //! Long rehearsals of the running daemon: a day's worth of scans at a stretch, and a thousand ends by `kill -9`.
 //!
-//! A shorter form runs with all tests. `tests/soak` runs the full one; both print the seed of a run that failed, and
+//! `tests/soak` runs the full form, `cargo test --test endurance` a shorter one; both print the seed of a run that failed, and
 //! `WATERTIGHT_SOAK_SEED` starts it again.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as it says")]
