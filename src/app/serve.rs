@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::Context;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +67,12 @@ pub(super) struct Running {
     pub(super) metrics: Arc<Metrics>,
 }
 
+/// How the process is reached.
+struct Reached {
+    listener: TcpListener,
+    hangups: Signal,
+}
+
 /// Serves the platform until it is stopped.
 pub(super) async fn run(
     platform: Platform,
@@ -83,6 +89,8 @@ pub(super) async fn run(
         Ok(listener) => listener,
         Err(error) => return Ok(Ended::refused(format!("http.listen: {listen}: {error}"))),
     };
+    // Before anybody can know of us: a hangup that nobody listens for would end the process.
+    let hangups = signal(SignalKind::hangup()).context("listen for hangups")?;
     let Running { logs, metrics } = running;
     let served = live.serve(logs);
     let store = Arc::clone(&platform.store);
@@ -91,7 +99,8 @@ pub(super) async fn run(
     metrics.config_taken(clock::now());
     tracing::info!("watertight listens on {}", listener.local_addr().context("ask for the port")?);
     let tasks = Tasks::new(stop.clone());
-    start(&tasks, &platform, global, &daemon, served, metrics, listener)?;
+    let reached = Reached { listener, hangups };
+    start(&tasks, &platform, global, &daemon, served, metrics, reached);
     systemd::tell(&[NotifyState::Ready]);
     daemon.desk().ask(Scope::Fleet, Trigger::Schedule);
     stop.cancelled().await;
@@ -110,8 +119,8 @@ fn start(
     daemon: &Arc<Daemon>,
     served: Served,
     metrics: Arc<Metrics>,
-    listener: TcpListener,
-) -> anyhow::Result<()> {
+    Reached { listener, hangups }: Reached,
+) {
     let stop = tasks.stop().clone();
     let (reload, requests) = mpsc::channel(RELOADS);
     let (ready, up) = watch::channel(Ready { configuration: true, schedule: true });
@@ -137,9 +146,7 @@ fn start(
     if let Some(every) = systemd::watchdog() {
         tasks.spawn("watchdog", systemd::give_signs_of_life(every, stop.clone()));
     }
-    let hangups = signal(SignalKind::hangup()).context("listen for hangups")?;
     let (global, config) = (global.clone(), platform.config.clone());
     let reloading = Reloading { global, config, recognise: platform.recognise(), served, metrics };
     tasks.spawn("reload", reloading.run(requests, hangups, stop));
-    Ok(())
 }

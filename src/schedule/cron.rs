@@ -2,7 +2,8 @@
 //!
 //! Why the scheduler's job does nothing but say that it is due: a job of tokio-cron-scheduler that takes longer than its
 //! interval can stop coming back for ever, and nobody would notice a scan that is no longer made. Why we also wait for
-//! the moment ourselves: so that a scheduler that has stopped is noticed, and started anew.
+//! the moment ourselves: so that a scheduler that has stopped is noticed, and started anew. Why each scheduler has a runtime
+//! of its own: a dozen of its tasks outlive its shutdown, and they end only with what they run on.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use croner::Cron;
 use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds};
 use jiff::Timestamp;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
@@ -40,13 +42,16 @@ pub enum MomentsError {
     Never(String),
 }
 
-/// What the scheduler's library could not do.
+/// Why a schedule cannot be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("{operation} the schedule {text:?}")]
-pub struct ScheduleError {
-    operation: &'static str,
-    text: Box<str>,
-    source: JobSchedulerError,
+pub enum ScheduleError {
+    #[error("start a thread for the schedule {text:?}")]
+    Thread { text: Box<str>, source: std::io::Error },
+    /// What the scheduler's library could not do.
+    #[error("{operation} the schedule {text:?}")]
+    Library { operation: &'static str, text: Box<str>, source: JobSchedulerError },
+    #[error("the scheduler of {text:?} panicked at its start")]
+    Panicked { text: Box<str>, source: tokio::task::JoinError },
 }
 
 impl Moments {
@@ -85,14 +90,32 @@ impl Moments {
     pub async fn run(&self, due: &mpsc::Sender<()>) -> Result<(), ScheduleError> {
         loop {
             let (told, mut tick) = mpsc::channel(1);
-            let mut scheduler = self.start(told).await?;
+            let (scheduler, library) = self.scheduler(told).await?;
             let missed = self.follow(&mut tick, due).await;
-            self.did("stop", scheduler.shutdown().await)?;
+            drop((scheduler, library));
             match missed {
                 Follow::Missed => tracing::warn!("the scheduler missed a moment of {}", self.text),
                 Follow::Unheard => return Ok(()),
             }
         }
+    }
+
+    async fn scheduler(
+        &self,
+        told: mpsc::Sender<()>,
+    ) -> Result<(Scheduler, JobScheduler), ScheduleError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("schedule")
+            .enable_time()
+            .build()
+            .map_err(|source| ScheduleError::Thread { text: self.text.clone(), source })?;
+        let scheduler = Scheduler(Some(runtime));
+        let moments = self.clone();
+        let started = scheduler.spawn(async move { moments.start(told).await }).await;
+        started
+            .map_err(|source| ScheduleError::Panicked { text: self.text.clone(), source })?
+            .map(|library| (scheduler, library))
     }
 
     async fn start(&self, told: mpsc::Sender<()>) -> Result<JobScheduler, ScheduleError> {
@@ -115,7 +138,8 @@ impl Moments {
         operation: &'static str,
         done: Result<T, JobSchedulerError>,
     ) -> Result<T, ScheduleError> {
-        done.map_err(|source| ScheduleError { operation, text: self.text.clone(), source })
+        let text = || self.text.clone();
+        done.map_err(|source| ScheduleError::Library { operation, text: text(), source })
     }
 
     async fn follow(&self, tick: &mut mpsc::Receiver<()>, due: &mpsc::Sender<()>) -> Follow {
@@ -136,6 +160,27 @@ impl Moments {
             if late || ticked == Ok(None) {
                 return Follow::Missed;
             }
+        }
+    }
+}
+
+/// A scheduler's runtime; with it end all of the scheduler's tasks.
+struct Scheduler(Option<Runtime>);
+
+impl Scheduler {
+    fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.0.as_ref().expect("it is there until it is dropped").spawn(task)
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // Not waited for: whoever drops it is a task itself.
+            runtime.shutdown_background();
         }
     }
 }
@@ -201,6 +246,30 @@ mod tests {
         assert_eq!(interval("0 */5 * * * *"), 300);
         assert_eq!(interval("0 0 10 * * *"), 24 * 60 * 60);
         assert_eq!(interval("0 0 9,17 * * *"), 16 * 60 * 60);
+    }
+
+    /// As often as a configuration may be reloaded.
+    #[tokio::test]
+    async fn nothing_of_a_schedule_that_has_ended_runs_on() {
+        let moments = Moments::parse("0 0 0 1 1 *", "UTC").unwrap();
+        let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        for _ in 0..20 {
+            let (due, heard) = mpsc::channel(1);
+            drop(heard);
+            moments.run(&due).await.unwrap();
+        }
+        let after = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        assert_eq!(after, before);
+        let named = |thread: &std::fs::DirEntry| {
+            let name = std::fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+            name.trim() == "schedule"
+        };
+        let gone = async {
+            while std::fs::read_dir("/proc/self/task").unwrap().flatten().any(|it| named(&it)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
     }
 
     #[tokio::test]

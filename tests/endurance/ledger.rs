@@ -12,7 +12,7 @@ use watertight::registry::row::RawRow;
 use watertight::report::json;
 use watertight::store::Store;
 
-use crate::truth::Timeline;
+use crate::truth::{Timeline, Truth};
 
 /// Records that are read back. The store keeps at least so many of each kind.
 const RECORDS: u32 = 900;
@@ -129,15 +129,22 @@ impl Ledger {
         self.edits = Writes::starting_with(name);
     }
 
-    /// A word about a finding stands as long as what it was said of.
+    /// A word about a finding stands as long as what it was said of. Since that finding was seen last, nothing else may have
+    /// been true: a scan that was under way then saw what the finding says, and so did every later one.
     fn check_acknowledgements(&mut self, store: &Store, timeline: &Timeline, now: Timestamp) {
         for (id, writes) in std::mem::take(&mut self.acknowledgements) {
             let Some(last) = writes.last_answered() else { continue };
-            let since = writes.0[last].since;
             let finding = store.finding(id).expect("it opens without repair");
-            if timeline.unchanged(since, now) {
-                let finding = finding.expect("what was acknowledged is there");
-                assert_eq!(finding.state, State::Acknowledged, "{writes:?}: {finding:?}");
+            let finding = finding.expect("what was acknowledged is there");
+            let Some(truth) = Truth::told_by(finding.claim.kind) else { continue };
+            let since = writes.0[last].since;
+            if timeline.during(since, now).iter().all(|it| *it == truth) {
+                assert_eq!(
+                    finding.state,
+                    State::Acknowledged,
+                    "{writes:?}\n{finding:?}\n{timeline:?}\n{:?}",
+                    store.scans(5)
+                );
                 let said = finding.acknowledgement.expect("it is acknowledged");
                 assert!(writes.may_stand(&said.reason.to_string()), "{said:?} after {writes:?}");
                 self.found.acknowledgements += 1;

@@ -4,6 +4,7 @@
 //! be what it sees. A claim is wrong only where it is wrong under each truth that was possible meanwhile.
 
 use jiff::Timestamp;
+use watertight::model::finding::Kind;
 
 /// How the tenants `acme` and `globex` hang together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,15 @@ pub(crate) enum Truth {
 
 impl Truth {
     pub(crate) const ALL: [Self; 3] = [Self::Apart, Self::OneDatabase, Self::OneServer];
+
+    /// What is true where a finding of this kind is.
+    pub(crate) fn told_by(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::SharedDatabase => Some(Self::OneDatabase),
+            Kind::SharedCluster => Some(Self::OneServer),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,11 +63,6 @@ impl Timeline {
     /// Whether it was earned to call the fleet isolated by what was seen between the two.
     pub(crate) fn earns_green(&self, from: Timestamp, to: Timestamp) -> bool {
         self.during(from, to).contains(&Truth::Apart)
-    }
-
-    /// Whether the same held all the time.
-    pub(crate) fn unchanged(&self, from: Timestamp, to: Timestamp) -> bool {
-        self.during(from, to).len() <= 1
     }
 }
 
