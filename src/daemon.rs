@@ -55,6 +55,13 @@ pub struct Daemon {
     metrics: Arc<Metrics>,
 }
 
+/// What is told of a scan that ended.
+struct Told {
+    report: Arc<Report>,
+    witness_rounds: usize,
+    witness_inconclusive: usize,
+}
+
 impl Daemon {
     pub fn new(
         store: Arc<Store>,
@@ -133,7 +140,7 @@ impl Daemon {
         self.metrics.scan_began(began);
         let outcome = self.scan(batch, stop).await;
         let (rounds, inconclusive) = match &outcome {
-            Ok(cycle) => (cycle.witness_rounds, cycle.witness_inconclusive),
+            Ok(told) => (told.witness_rounds, told.witness_inconclusive),
             Err(_) => (0, 0),
         };
         let at = clock::now();
@@ -141,7 +148,7 @@ impl Daemon {
             at,
             took: at.duration_since(began).try_into().unwrap_or_default(),
             outcome: match &outcome {
-                Ok(cycle) if cycle.report.partial => ScanOutcome::Part,
+                Ok(told) if told.report.partial => ScanOutcome::Part,
                 Ok(_) => ScanOutcome::Fleet,
                 Err(_) => ScanOutcome::Failed,
             },
@@ -149,8 +156,8 @@ impl Daemon {
             witness_inconclusive: inconclusive as u64,
         });
         match outcome {
-            Ok(cycle) => {
-                let (report, summary) = (&cycle.report, cycle.report.summary());
+            Ok(Told { report, .. }) => {
+                let summary = report.summary();
                 tracing::info!(
                     tenants = summary.tenants,
                     breached = summary.breached,
@@ -160,7 +167,7 @@ impl Daemon {
                     "the scan ended: {}",
                     report.verdict()
                 );
-                Ok(Arc::new(cycle.report))
+                Ok(report)
             }
             Err(error) => {
                 tracing::error!("the scan failed: {error:#}");
@@ -169,7 +176,7 @@ impl Daemon {
         }
     }
 
-    async fn scan(&self, batch: &Batch, stop: &CancellationToken) -> anyhow::Result<Cycle> {
+    async fn scan(&self, batch: &Batch, stop: &CancellationToken) -> anyhow::Result<Told> {
         let settings = self.settings();
         let snapshot = Arc::new(self.registry(&settings).await?);
         self.unkept.taken_up();
@@ -202,7 +209,7 @@ impl Daemon {
     }
 
     /// Stores what the cycle found and tells it. A store that refuses it costs the memory of it and not the news.
-    async fn conclude(&self, cycle: Cycle, snapshot: &Snapshot) -> Cycle {
+    async fn conclude(&self, cycle: Cycle, snapshot: &Snapshot) -> Told {
         let cycle = Arc::new(cycle);
         let (found, late) = (Arc::clone(&cycle), self.unkept.late());
         let keep = move |store: &Store| Ok(memory::keep(store, &found, &late)?);
@@ -222,19 +229,23 @@ impl Daemon {
         if kept == Kept::No {
             (said, successes) = (self.unkept.said_meanwhile(said), None);
         }
-        let report = Arc::new(cycle.report.clone());
+        // The store's thread has let go of it.
+        let cycle = Arc::unwrap_or_clone(cycle);
+        let report = Arc::new(cycle.report);
         self.change(|before| {
             let known = before.map(|it| Arc::clone(&it.last_success)).unwrap_or_default();
             let successes = successes.unwrap_or_else(|| unkept::successes(&known, &report));
             let tenants = snapshot.tenants.clone().into();
-            let unreported = cycle.unreported.clone();
-            let after = Standing::after(before, report, unreported, tenants, Arc::new(successes))?;
+            let report = Arc::clone(&report);
+            let (unreported, successes) = (cycle.unreported, Arc::new(successes));
+            let after = Standing::after(before, report, unreported, tenants, successes)?;
             Some(after.said(said))
         });
         let standing = self.standing.borrow().clone();
-        let findings = standing.as_ref().map_or(&cycle.report.findings, |it| &it.now.findings);
+        let findings = standing.as_ref().map_or(&report.findings, |it| &it.now.findings);
         self.unkept.ended(kept, findings, &cycle.baselines);
-        Arc::unwrap_or_clone(cycle)
+        let Cycle { witness_rounds, witness_inconclusive, .. } = cycle;
+        Told { report, witness_rounds, witness_inconclusive }
     }
 
     /// The registry as its sources tell it now; what they told is kept for the day on which one fails.

@@ -11,7 +11,7 @@ use super::name_some;
 use super::reasons::Reasons;
 use super::visible::clipped;
 use crate::model::finding::{Finding, Health, Verdict};
-use crate::model::report::{Report, TenantReport};
+use crate::model::report::{Report, Summary, TenantReport};
 
 const MOST_FINDINGS: usize = 50;
 const MOST_TENANTS: usize = 100;
@@ -23,8 +23,18 @@ const LONGEST: usize = 300;
 const ZERO_WIDTH_SPACE: char = '\u{200b}';
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let summary = report.summary();
-    writeln!(out, "## Tenant isolation: {}\n", report.verdict())?;
+    heading(report.verdict(), report.summary(), out)?;
+    findings(report, out)?;
+    tenants(report, out)?;
+    for warning in &report.warnings {
+        writeln!(out, "\n> The registry is not whole: {}", escaped(&clipped(warning, LONGEST)))?;
+    }
+    Ok(())
+}
+
+/// The verdict, and how many tenants stand how.
+pub(super) fn heading(verdict: Verdict, summary: Summary, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "## Tenant isolation: {verdict}\n")?;
     writeln!(
         out,
         "| tenants | isolated | breached | unverified | healthy | degraded | unhealthy |"
@@ -40,13 +50,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         summary.healthy,
         summary.degraded,
         summary.unhealthy
-    )?;
-    findings(report, out)?;
-    tenants(report, out)?;
-    for warning in &report.warnings {
-        writeln!(out, "\n> The registry is not whole: {}", escaped(&clipped(warning, LONGEST)))?;
-    }
-    Ok(())
+    )
 }
 
 fn findings(report: &Report, out: &mut dyn Write) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::{Daily, covered, looked};
 use crate::model::finding::{Finding, Kind, State};
-use crate::report::markdown::escaped;
+use crate::report::markdown::{escaped, heading};
 use crate::report::name_some;
 use crate::report::reasons::Reasons;
 use crate::report::visible::clipped;
@@ -17,24 +17,8 @@ const MOST_MEMBERS: usize = 20;
 const LONGEST: usize = 300;
 
 pub(super) fn write(daily: &Daily<'_>, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "## Tenant isolation: {}\n", daily.verdict())?;
     let summary = daily.report.map(crate::model::report::Report::summary).unwrap_or_default();
-    writeln!(
-        out,
-        "| tenants | isolated | breached | unverified | healthy | degraded | unhealthy |"
-    )?;
-    writeln!(out, "|--:|--:|--:|--:|--:|--:|--:|")?;
-    writeln!(
-        out,
-        "| {} | {} | {} | {} | {} | {} | {} |",
-        summary.tenants,
-        summary.isolated,
-        summary.breached,
-        summary.unverified,
-        summary.healthy,
-        summary.degraded,
-        summary.unhealthy
-    )?;
+    heading(daily.verdict(), summary, out)?;
     writeln!(out, "\n- from {} until {}\n- {}", daily.since, daily.now, covered(daily))?;
     looked(daily).iter().try_for_each(|it| writeln!(out, "- {it}"))?;
     list("New", daily.opened.iter().map(|it| told(it)), out)?;
