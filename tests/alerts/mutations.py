@@ -1,6 +1,6 @@
-"""Breaks each alert in every way that its unit tests must notice: mutations.py ALERTS [all].
+"""Breaks each alert in every way that its unit tests must notice: mutations.py ALERTS [few|all [GROUP]].
 
-Without `all`, of each alert one comparison, one number and the severity, which takes seconds.
+With `few`, which is usual, of each alert one comparison, one number and the severity, which takes seconds.
 
 Why: a unit test that passes shows that an alert fires, and not that it would stay quiet a minute earlier or one tenant
 below. So each comparison, number, duration, matcher and severity of each rule is changed, one at a time, and some test of
@@ -16,7 +16,9 @@ from pathlib import Path
 
 import yaml
 
-STRICT = {">": [">=", "<"], "<": ["<=", ">"], ">=": [">", "<"], "<=": ["<", ">"], "==": ["!="], "!=": ["=="]}
+OPPOSITE = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
+# One more or one less, which only shows where what is compared are whole numbers.
+NEARBY = {">": ">=", "<": "<=", ">=": ">", "<=": "<"}
 JOINED = {"and": "or", "or": "and", "unless": "and"}
 SEVERITIES = {"critical": "warning", "warning": "critical", "info": "warning", "none": "info"}
 SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -40,20 +42,28 @@ def without(matchers, matcher):
     return "{" + ",".join(rest) + "}"
 
 
-def replacements(token):
+def numbers(text):
+    value = float(text)
+    # Of seconds the unit tests see minutes.
+    if "." in text or 100 <= value:
+        return [value * 0.8, value * 1.25]
+    return [value - 1, value + 1] if value else [1]
+
+
+def replacements(token, rest):
     """What may stand in a token's place, each a change of its meaning."""
     kind, text = token.lastgroup, token.group(token.lastgroup)
     if kind == "matchers":
         for matcher in re.findall(r'\w+[=!~]+"[^"]*"', text):
             yield without(text, matcher)
-    elif kind == "window" and int(duration(text, 1)[:-1]) <= LONGEST_WINDOW:
-        yield from (f"[{duration(text, factor)}]" for factor in [0.5, 2])
     elif kind == "offset":
         yield f"offset {duration(text, 2)}"
     elif kind == "number":
-        yield from [str(float(text) * factor) for factor in [0.8, 1.25]] if float(text) else ["1"]
+        yield from (f"{number:g}" for number in numbers(text))
     elif kind == "comparison":
-        yield from STRICT[text]
+        yield OPPOSITE[text]
+        if text in NEARBY and re.match(r"\s*\d+(?![\d.])", rest):
+            yield NEARBY[text]
     elif text in JOINED:
         yield JOINED[text]
 
@@ -63,8 +73,13 @@ def expressions(expression):
         return
     for token in TOKEN.finditer(expression):
         before, after = expression[: token.start()], expression[token.end() :]
-        for replacement in replacements(token):
+        for replacement in replacements(token, after):
             yield f"{token.group()} -> {replacement}", before + replacement + after
+    # A window is one decision, however often it stands there.
+    for window in sorted(set(re.findall(r"\[(\d+[smh])\]", expression))):
+        for factor in [0.5, 2] if int(duration(window, 1)[:-1]) <= LONGEST_WINDOW else []:
+            changed = duration(window, factor)
+            yield f"[{window}] -> [{changed}]", expression.replace(f"[{window}]", f"[{changed}]")
 
 
 def mutations(rule):
@@ -119,10 +134,12 @@ def few(mutations):
         yield what, mutation
 
 
-def main(alerts, extent="few"):
+def main(alerts, extent="few", only=""):
     alerts = Path(alerts)
     cases = []
     for group in yaml.safe_load((alerts / "watertight.rules.yml").read_text(encoding="utf-8"))["groups"]:
+        if only not in group["name"]:
+            continue
         tests = Tests(alerts, group)
         for place, rule in enumerate(group["rules"]):
             if extent == "all" and not tests.pass_on(group, rule["alert"]):
