@@ -142,10 +142,10 @@ fn the_kinds_that_breach_are_those_of_the_detector_and_the_other_alerts_leave_no
         ("WatertightTenantsBreached", &breaching),
         ("WatertightFindingOpen", &elsewhere),
     ]);
+    let pattern = Regex::new(r#"kind[!=]~"([^"]+)""#).unwrap();
     let mut seen = BTreeSet::new();
     for Rule { alert, expression, .. } in rules() {
         let Some(expected) = expected.get(alert.as_str()) else { continue };
-        let pattern = Regex::new(r#"kind[!=]~"([^"]+)""#).unwrap();
         let found = pattern.captures(&expression).unwrap()[1].to_owned();
         assert_eq!(&&kinds(&found), expected, "{alert}");
         seen.insert(alert);
