@@ -47,7 +47,7 @@ pub(crate) const SHOWN: &[(&str, &str, Shown)] = &[
         Series(&[("critical", 1.0), ("high", 1.0), ("low", 0.0), ("medium", 0.0)]),
     ),
     ("fleet", "Visits that failed, by cause", Series(&[("connection_refused", 0.25)])),
-    ("fleet", "Oldest answer, and what is old", Between(0.0, 60.0)),
+    ("fleet", "Oldest answer", Between(0.0, 60.0)),
     ("fleet", "Tenants that are stale", Between(0.0, 4.0)),
     ("tenant", "Isolation", Series(&[("breached", 1.0)])),
     ("tenant", "Its database", Series(&[("", 1.0)])),
