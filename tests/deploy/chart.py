@@ -29,7 +29,7 @@ RENDERED = {
                 "tls": [{"hosts": ["watertight.example"], "secretName": "tls"}],
             },
             "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-            "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+            "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}, "runbooks": "https://wiki.example/runbooks", "grafana": "https://grafana.example"},
             "dashboards": {"enabled": True},
             "serviceAccount": {"annotations": {"a.example/b": "c"}},
             "podAnnotations": {"a.example/b": "c"},
@@ -63,6 +63,8 @@ groups:
         expr: vector(1)
         annotations:
           description: "{{ $labels.tenant }}"
+          runbook_url: http://localhost:9090/user/runbooks/Planted.md
+          dashboard_url: http://localhost:3000/d/planted
 """
 DASHBOARD = '{"title": "{{ planted }}"}'
 
@@ -78,9 +80,9 @@ def render(chart, name, directory):
     if kinds(rendered) != expected:
         yield f"{name}: it gives {sorted(kinds(rendered))}, not {sorted(expected)}"
     if name == "everything":
-        for untouched in ["{{ $labels.tenant }}", DASHBOARD]:
-            if untouched not in "\n".join(rendered.values()):
-                yield f"{name}: {untouched} was taken for a template"
+        for wanted in ["{{ $labels.tenant }}", DASHBOARD, "https://wiki.example/runbooks/Planted.md", "https://grafana.example/d/planted"]:
+            if wanted not in "\n".join(rendered.values()):
+                yield f"{name}: {wanted} did not come through"
     into = directory / name
     into.mkdir(parents=True, exist_ok=True)
     for template, text in rendered.items():

@@ -75,7 +75,7 @@ def compose_is_pinned_and_stays_on_loopback(root):
                 yield f"compose.yaml: {name}: port {port} is open to everybody"
         for mount in service.get("volumes", []):
             source = mount.split(":")[0]
-            if source.startswith("./") and not (root / "deploy" / source).exists() and source != "./secrets":
+            if source.startswith(".") and not (root / "deploy" / source).exists() and source != "./secrets":
                 yield f"compose.yaml: {name}: {source} does not exist"
 
 
