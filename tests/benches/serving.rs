@@ -265,7 +265,8 @@ async fn scrapes_of_many(fleet: &Counted, wrong: &mut Vec<String>) {
 }
 
 fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
     let fleet = Counted::start();
     let mut wrong = Vec::new();
