@@ -104,31 +104,37 @@ fn differences(one: &Report, other: &Report) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// The fleets of all versions are built one after the other, which takes the processor; and then scanned side by side: a
+/// scan mostly waits, for servers that are silent.
 async fn check(sight: Sight) {
+    let mut fleets = Vec::new();
     for binaries in newer_postgres::versions() {
-        let fleet = build(&binaries, sight).await;
-        let told = |faults: Vec<String>, turn: usize| {
-            let version = &binaries.version;
-            let faults = faults.join("\n");
-            assert_eq!(faults, "", "PostgreSQL {version}, {sight:?}, scan {turn}");
-        };
-        let sighted = |it: &&Row| !it.id.starts_with(judgement::BLIND);
-        let mut rows: Vec<Row> = fleet.parts.rows.iter().filter(sighted).cloned().collect();
-        let mut first = None;
-        for turn in 0..scans() {
-            rows.shuffle(&mut rand::rng());
-            let report = scan(&rows, "").await;
-            told(judgement::faults(&fleet.parts, &report), turn);
-            let report = timeless(&report);
-            let first = first.get_or_insert_with(|| report.clone());
-            assert_eq!(differences(first, &report), "", "scan {turn} against the first");
-        }
-        let report = scan(&fleet.parts.rows, "").await;
-        told(judgement::clouded_faults(&fleet.parts, &report), scans());
-        let report = scan(&rows, "[probe]\nreplication_proof = true").await;
-        told(judgement::faults(&fleet.parts, &report), scans() + 1);
-        told(judgement::twin_faults(&report), scans() + 1);
+        fleets.push((binaries.version, build(&binaries, sight).await));
     }
+    join_all(fleets.iter().map(|(version, fleet)| check_fleet(*version, sight, fleet))).await;
+}
+
+async fn check_fleet(version: u32, sight: Sight, fleet: &LabelledFleet) {
+    let told = |faults: Vec<String>, turn: usize| {
+        let faults = faults.join("\n");
+        assert_eq!(faults, "", "PostgreSQL {version}, {sight:?}, scan {turn}");
+    };
+    let sighted = |it: &&Row| !it.id.starts_with(judgement::BLIND);
+    let mut rows: Vec<Row> = fleet.parts.rows.iter().filter(sighted).cloned().collect();
+    let (mut first, scans) = (None, scans());
+    for turn in 0..scans {
+        rows.shuffle(&mut rand::rng());
+        let report = scan(&rows, "").await;
+        told(judgement::faults(&fleet.parts, &report), turn);
+        let report = timeless(&report);
+        let first = first.get_or_insert_with(|| report.clone());
+        assert_eq!(differences(first, &report), "", "scan {turn} against the first");
+    }
+    let report = scan(&fleet.parts.rows, "").await;
+    told(judgement::clouded_faults(&fleet.parts, &report), scans);
+    let report = scan(&rows, "[probe]\nreplication_proof = true").await;
+    told(judgement::faults(&fleet.parts, &report), scans + 1);
+    told(judgement::twin_faults(&report), scans + 1);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod form;
 mod killed;
 mod ledger;
 mod level;
+mod life;
 #[path = "../support/program.rs"]
 #[expect(dead_code, reason = "not every test needs all of it")]
 mod program;
