@@ -27,6 +27,8 @@ use crate::truth::{Timeline, Truth};
 const LONGEST_LIFE: Duration = Duration::from_millis(2_500);
 /// Of so many starts one is killed before it listens.
 const KILLED_EARLY: f64 = 0.15;
+/// Of so many lives one sees the truth change.
+const MOVES: f64 = 0.6;
 /// So many times as many rounds, where nothing of some sort was put to the test.
 const MORE: u32 = 6;
 /// Rounds after which a new store is founded.
@@ -78,6 +80,7 @@ impl Rehearsal {
             ledger: &self.ledger,
             timeline: &self.timeline,
             random: RefCell::new(StdRng::seed_from_u64(random.random())),
+            moves: random.random_bool(MOVES),
             dead: Cell::new(false),
         };
         let lived = life.lived(up_to(LONGEST_LIFE, random));

@@ -32,6 +32,8 @@ pub(crate) struct Life<'a> {
     pub(crate) ledger: &'a RefCell<Ledger>,
     pub(crate) timeline: &'a RefCell<Timeline>,
     pub(crate) random: RefCell<StdRng>,
+    /// Whether the truth changes. Where it never did, no word about a finding could be held against the store.
+    pub(crate) moves: bool,
     pub(crate) dead: Cell<bool>,
 }
 
@@ -190,7 +192,7 @@ impl Life<'_> {
 
     /// The configuration that makes the truth.
     async fn reloads(&self) -> Option<()> {
-        while self.alive() {
+        while self.moves && self.alive() {
             self.pause(Duration::from_millis(1_200)).await;
             if self.alive() {
                 let truth = Truth::ALL[self.number() as usize % Truth::ALL.len()];
