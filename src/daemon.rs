@@ -194,9 +194,11 @@ impl Daemon {
             self.desk.progress(stage, done, total);
             self.metrics.scan_progress(total.saturating_sub(done));
         };
+        let standing = self.standing.borrow().clone();
         let ask = Ask {
             id: Some(&batch.id),
             only,
+            last: standing.as_ref().map(|it| &*it.full),
             trigger: batch.trigger,
             ping: false,
             stop,

@@ -92,6 +92,8 @@ pub struct Ask<'a> {
     pub id: Option<&'a str>,
     /// `None` for the whole fleet.
     pub only: Option<&'a BTreeSet<TenantId>>,
+    /// The last of the whole fleet, which tells whom a partial one may leave out.
+    pub last: Option<&'a Report>,
     pub trigger: Trigger,
     /// Connection and health alone: nobody is compared with anybody.
     pub ping: bool,
@@ -108,7 +110,7 @@ impl Monitor {
         let asked = Asked::of(ask.only);
         let mut observations = visits.make(&asked.first(snapshot), &ask).await;
         observations
-            .extend(visits.make(&asked.then(snapshot, &baselines, &observations), &ask).await);
+            .extend(visits.make(&asked.then(snapshot, ask.last, &observations), &ask).await);
         observations.sort_by_key(|it| it.target);
         let (witnessed, looked) = if ask.ping {
             (Vec::new(), Vec::new())

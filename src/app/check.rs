@@ -46,6 +46,7 @@ pub(super) async fn check(
     let ask = Ask {
         id: None,
         only: Some(&only),
+        last: None,
         trigger: Trigger::Cli,
         ping: true,
         stop,

@@ -118,8 +118,15 @@ async fn show(
         Ok(monitor) => monitor,
         Err(refused) => return Ok(Err(refused)),
     };
-    let ask =
-        Ask { id: None, only: None, trigger: Trigger::Cli, ping: false, stop, progress: UNWATCHED };
+    let ask = Ask {
+        id: None,
+        only: None,
+        last: None,
+        trigger: Trigger::Cli,
+        ping: false,
+        stop,
+        progress: UNWATCHED,
+    };
     let cycle = watched(&monitor, &snapshot, platform.memory()?, ask, global, here).await;
     platform.keep(&cycle)?;
     let style = Style { verbose: true, ..here.style(global) };

@@ -9,6 +9,8 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
+
 use super::Ended;
 use crate::cli::Global;
 use crate::cli::progress::Progress;
@@ -17,11 +19,13 @@ use crate::client::local::LocalDaemon;
 use crate::clock;
 use crate::config::{Config, NoFile, PREFIX, ProbeSettings};
 use crate::model::policy::Policy;
+use crate::model::report::Report;
 use crate::monitor::late::Late;
 use crate::monitor::memory::{self, KnownRows, Memory};
 use crate::monitor::{Ask, Cycle, Monitor, Recognise, Stage};
 use crate::probe::{ProbeOptions, Prober};
 use crate::registry::{self, RegistryError, Snapshot};
+use crate::report::json;
 use crate::scan::ScanLimits;
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -125,6 +129,12 @@ impl Platform {
 
     pub(super) fn memory(&self) -> anyhow::Result<Memory> {
         Ok(Memory::read(&self.store, clock::now())?)
+    }
+
+    /// Of the last scan of the whole fleet.
+    pub(super) fn last_report(&self) -> anyhow::Result<Option<Report>> {
+        let Some(text) = self.store.latest_report_json()? else { return Ok(None) };
+        json::parse(&text).context("read the latest report of the store").map(Some)
     }
 
     pub(super) fn monitor(&self) -> Result<Monitor, Ended> {

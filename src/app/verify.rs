@@ -108,9 +108,11 @@ impl Scan<'_> {
             Ok(monitor) => monitor,
             Err(refused) => return Ok(refused),
         };
+        let last = if only.is_empty() { None } else { platform.last_report()? };
         let ask = Ask {
             id: None,
             only: (!only.is_empty()).then_some(&only),
+            last: last.as_ref(),
             trigger: Trigger::Cli,
             ping: self.ping,
             stop,

@@ -53,6 +53,8 @@ const SETTINGS: [(&str, &str); 15] = [
 /// A cluster, running or not. Dropping it ends the server.
 #[derive(Debug)]
 pub struct Cluster {
+    /// First, so that it ends before the ground, whose last owner waits until no server stands on it.
+    process: Option<Process>,
     pub(super) name: String,
     pub(super) ground: Ground,
     pub(super) binaries: Binaries,
@@ -60,7 +62,6 @@ pub struct Cluster {
     /// Given on the command line, so that they hold for a copy too, whatever the copied files say.
     pub(super) settings: BTreeMap<String, String>,
     port: Option<u16>,
-    process: Option<Process>,
 }
 
 /// How to end a server.

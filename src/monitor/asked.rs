@@ -1,13 +1,17 @@
 //! Which targets a cycle visits, and in which order.
 //!
 //! Why a partial cycle has two steps: whoever asks about one tenant wants to know whether *anybody* shares with it.
-//! So those tenants are visited first, and then every other that could be the same server by its recorded identity, or
-//! of which nothing is recorded.
+//! So those tenants are visited first, and then every other but those that the last cycle of the whole fleet saw on
+//! another server, by the same way.
+//!
+//! Why not by what is expected of the others: a registry row that was changed since, and a database that was swapped
+//! without a word, are the very sharing that is looked for, and what is expected of them is what was before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::change::Baseline;
+use crate::model::address::Address;
 use crate::model::observation::Observation;
+use crate::model::report::Report;
 use crate::model::tenant::{TargetName, TargetRef, TenantId};
 use crate::registry::Snapshot;
 
@@ -39,7 +43,7 @@ impl<'a> Asked<'a> {
     pub(super) fn then(
         &self,
         snapshot: &Snapshot,
-        baselines: &[Baseline],
+        last: Option<&Report>,
         first: &[Observation],
     ) -> Vec<TargetRef> {
         if !self.is_partial() {
@@ -55,16 +59,15 @@ impl<'a> Asked<'a> {
         }
         let withheld = seen.contains(&None);
         let seen: BTreeSet<u64> = seen.into_iter().flatten().collect();
-        let known: BTreeMap<(&TenantId, &TargetName), Option<u64>> = baselines
-            .iter()
-            .map(|it| ((&it.tenant, &it.target), it.identity.system_identifier))
-            .collect();
+        let known = last.map(known).unwrap_or_default();
         let could_share = |it: &TargetRef| {
             let tenant = &snapshot.tenants[it.tenant as usize];
-            let name = &tenant.targets[it.target as usize].name;
-            match known.get(&(&tenant.id, name)) {
-                Some(Some(identifier)) => withheld || seen.contains(identifier),
-                Some(None) | None => true,
+            let target = &tenant.targets[it.target as usize];
+            match known.get(&(&tenant.id, &target.name)) {
+                Some((address, identifier)) if **address == *target.address => {
+                    withheld || seen.contains(identifier)
+                }
+                _ => true,
             }
         };
         targets(snapshot)
@@ -72,6 +75,17 @@ impl<'a> Asked<'a> {
             .filter(could_share)
             .collect()
     }
+}
+
+/// Where each target was and which server answered there, of those whose server said it.
+fn known(last: &Report) -> BTreeMap<(&TenantId, &TargetName), (&Address, u64)> {
+    let targets =
+        last.tenants.iter().flat_map(|tenant| tenant.targets.iter().map(move |it| (tenant, it)));
+    let told = targets.filter_map(|(tenant, target)| {
+        let identifier = target.fingerprint.as_ref()?.system_identifier?;
+        Some(((&tenant.id, &target.name), (&*target.address, identifier)))
+    });
+    told.collect()
 }
 
 fn targets(snapshot: &Snapshot) -> impl Iterator<Item = TargetRef> {

@@ -72,7 +72,7 @@ impl<T: PartialEq + std::fmt::Debug> Writes<T> {
 }
 
 /// How many writes of each sort were answered and found again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
     pub(crate) acknowledgements: usize,
     pub(crate) changes: usize,

@@ -165,7 +165,7 @@ fn judge(life: u32, samples: &Samples) {
 #[tokio::test]
 async fn a_day_of_scans_with_faults_reloads_and_restarts_leaves_nothing_behind_that_grows() {
     let form = Form::asked();
-    let (lives, scans) = form.of((2, 120), (4, 1_500));
+    let (lives, scans) = form.of((2, 60), (4, 1_500));
     let (seed, house) = (Seed::choose(), House::build().await);
     let mut random = seed.random();
     let program = Program::new("");

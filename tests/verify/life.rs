@@ -4,6 +4,7 @@ use watertight::local::cluster::Shutdown;
 use watertight::local::ground::Ground;
 use watertight::model::finding::{FindingId, Kind};
 use watertight::model::report::Report;
+use watertight::report::json;
 
 use crate::program::{Program, Ran, finding, guest, own_database, server, tenant, through};
 
@@ -84,6 +85,27 @@ async fn the_promotion_of_a_tenants_own_standby_is_no_drift() {
     program.configure(&rows(&replica, ""));
     program.check("after the promotion", ISOLATED).await;
     program.check("and from then on", ISOLATED).await;
+}
+
+#[tokio::test]
+async fn who_was_moved_in_is_seen_by_a_scan_of_the_one_alone() {
+    let ground = Ground::create().unwrap();
+    let (one, two) = (server(&ground, "one").await, server(&ground, "two").await);
+    let (acme, globex) = (own_database(&one, "acme").await, own_database(&two, "globex").await);
+    let astray = guest(&one, "globex", "acme").await;
+    let program = Program::new(&apart(&acme, &globex));
+    program.check("apart", ISOLATED).await;
+    let alone = ["verify", "--tenant", "acme", "--format", "json"];
+    well(&program, &alone).await;
+    program.configure(&apart(&acme, &astray));
+    // Before anybody has seen it, and while what is expected of the other is still where it was.
+    for when in ["at first sight", "after a scan of all"] {
+        let ran = program.run(&alone).await;
+        assert_eq!(ran.code, Some(1), "{when}: {ran:?}");
+        let report = json::parse(&ran.out).unwrap();
+        assert_eq!(finding(&report, Kind::SharedDatabase).claim.tenants.len(), 2, "{when}");
+        program.verify().await;
+    }
 }
 
 fn id(report: &Report) -> FindingId {
