@@ -63,6 +63,9 @@ pub mod schedule;
 // The scan loop, and what its readers are told.
 pub mod daemon;
 
+// What is asked of GitHub and told to it.
+pub mod github;
+
 // The edges.
 pub mod app;
 pub mod cli;

@@ -9,6 +9,7 @@ pub mod change;
 pub mod finding;
 pub mod fingerprint;
 pub mod gate;
+pub mod issue;
 pub mod observation;
 pub mod policy;
 pub mod relation;

@@ -20,6 +20,7 @@ mod changes;
 pub mod error;
 pub mod findings;
 pub mod hold;
+pub mod issues;
 mod key;
 pub mod latencies;
 pub mod memory;

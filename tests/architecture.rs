@@ -47,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What goes on while the daemon runs.
     ("metrics", &["model", "standing"]),
     ("schedule", &["clock", "model"]),
+    ("github", &["clock", "metrics", "secret"]),
     (
         "daemon",
         &[
