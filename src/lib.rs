@@ -29,6 +29,9 @@ pub mod standing;
 // Whether a deployment may go ahead.
 pub mod gate;
 
+// What has happened since somebody was told.
+pub mod news;
+
 // The pipeline, in the order of one cycle.
 
 // One cycle on one screen.
@@ -65,6 +68,15 @@ pub mod daemon;
 
 // What is asked of GitHub and told to it.
 pub mod github;
+
+// How the fleet stands, at the newest commit.
+pub mod checks;
+
+// What GitHub asks of us.
+pub mod deliveries;
+
+// What receivers of the operator's choice are told.
+pub mod webhooks;
 
 // The edges.
 pub mod app;

@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("detect", &["model"]),
     ("standing", &["model"]),
     ("gate", &["model", "standing"]),
+    ("news", &["model", "standing"]),
     // Plumbing that speaks of addresses.
     ("dsn", &["model", "secret"]),
     ("tls", &["dsn"]),
@@ -55,12 +56,26 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    ("checks", &["daemon", "github", "model"]),
+    ("deliveries", &["clock", "daemon", "gate", "github", "model", "report", "schedule", "store"]),
+    ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
     // The edges.
     (
         "http",
         &[
-            "clock", "daemon", "gate", "model", "monitor", "page", "registry", "report",
-            "schedule", "standing", "store",
+            "clock",
+            "daemon",
+            "deliveries",
+            "gate",
+            "model",
+            "monitor",
+            "page",
+            "registry",
+            "report",
+            "schedule",
+            "secret",
+            "standing",
+            "store",
         ],
     ),
     ("client", &["model", "registry", "report", "secret"]),
@@ -71,17 +86,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "checks",
             "cli",
             "client",
             "clock",
             "config",
             "daemon",
+            "deliveries",
             "demo",
             "gate",
+            "github",
             "http",
             "metrics",
             "model",
             "monitor",
+            "news",
             "probe",
             "registry",
             "report",
@@ -91,13 +110,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "tasks",
             "telemetry",
+            "webhooks",
         ],
     ),
     ("main", &[]),
 ];
 
 /// Decisions over values, and what they must not contain in any spelling.
-const PURE: &[&str] = &["model", "detect", "standing", "gate"];
+const PURE: &[&str] = &["model", "detect", "standing", "gate", "news"];
 const EFFECTS: &[&str] = &[
     "async ",
     ".await",

@@ -70,6 +70,7 @@ pub const ROOT: &[Key] = &[
     key("http", Table(HTTP)),
     key("metrics", Table(METRICS)),
     key("github", Table(GITHUB)),
+    key("webhooks", Tables(WEBHOOK)),
     key("provider", Table(PROVIDER)),
     key("gate", Table(&[key("max_age", Duration(1, 30 * DAY)), key("min_coverage", Share)])),
     key("secrets", Table(SECRETS)),
@@ -142,6 +143,17 @@ const GITHUB: &[Key] = &[
     key("mode", Word(&["observe", "file"])),
     key("webhook_secret", Secret),
     key("allow_public", Flag),
+    key("deployments", Texts),
+    key("status", Word(&["off", "status", "check_run"])),
+];
+
+const WEBHOOK: &[Key] = &[
+    required("name", Text),
+    required("url", Secret),
+    required("secret", Secret),
+    key("kinds", Texts),
+    key("severity", Word(&["low", "medium", "high", "critical"])),
+    key("environment", Text),
 ];
 
 const PROVIDER: &[Key] = &[
