@@ -57,7 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("checks", &["daemon", "github", "model"]),
-    ("deliveries", &["clock", "daemon", "gate", "github", "model", "report", "schedule", "store"]),
+    ("deliveries", &["clock", "daemon", "gate", "github", "model", "report", "schedule"]),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
     // The edges.
     (
