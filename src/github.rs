@@ -131,8 +131,8 @@ impl Client {
     async fn read(&self, operation: Operation, route: &str) -> Result<Answer, GitHubError> {
         let mut tries = 1;
         loop {
-            let crab = self.access()?.crab.clone();
-            let sent = self.send(operation, &crab, Method::GET, route, String::new()).await;
+            let access = self.access()?;
+            let sent = self.send(operation, &access.crab, Method::GET, route, String::new()).await;
             match sent {
                 Err(GitHubError::Ambiguous { source }) if tries < READS => {
                     tracing::debug!("read from GitHub again: {source}");
@@ -157,11 +157,12 @@ impl Client {
     ) -> Result<Answer, GitHubError> {
         let body = serde_json::to_string(body)
             .map_err(|source| GitHubError::unreachable(Trouble::NotJson { source }))?;
-        let crab = self.access()?.crab.clone();
+        // Not a clone of its client: that would not know the installation's token, and ask for one with each request.
+        let access = self.access()?;
         let kind = if operation.creates_content() { Write::Content } else { Write::Other };
         // Held until the answer is there.
         let mut turn = self.pace.turn(kind).await?;
-        let sent = self.send(operation, &crab, method, route, body).await;
+        let sent = self.send(operation, &access.crab, method, route, body).await;
         turn.done();
         sent
     }

@@ -545,7 +545,9 @@ fn a_section_may_come_partly_from_the_file_and_partly_from_the_environment() {
     check(
         "",
         "WATERTIGHT__GITHUB__REPOSITORY",
-        &expect![[r#"None Some(GitHub { repository: "x", api_url: None, token: None, app_id: None, installation_id: None, private_key: None, mode: None, webhook_secret: None, allow_public: false, deployments: None, status: None })"#]],
+        &expect![[
+            r#"None Some(GitHub { repository: "x", api_url: None, token: None, app_id: None, installation_id: None, private_key: None, mode: None, webhook_secret: None, allow_public: false, deployments: None, status: None })"#
+        ]],
     );
     check(
         "",

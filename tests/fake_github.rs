@@ -350,7 +350,9 @@ async fn client_and_fake_say_nothing_that_githubs_document_does_not_allow() {
     let wrong = json!({ "environment_name": "production", "state": "maybe", "comment": "c" });
     let route = format!("{home}/actions/runs/{run}/deployment_protection_rule");
     assert!(client.tell(Operation::ReviewDeployment, &route, &wrong).await.is_err());
-    let asked = fake.world().asked.len();
-    client.tell(Operation::CreateIssue, &format!("{home}/issues"), &json!({})).await.unwrap_err();
-    assert_eq!(fake.world().asked.len(), asked, "it did not come through");
+    let refused = client.tell(Operation::CreateIssue, &format!("{home}/issues"), &json!({})).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(fake.world().open_issues(REPOSITORY).len(), 0, "it did not come through");
+    let given = fake.world().identities.app.as_ref().unwrap().given;
+    assert_eq!(given, 1, "a token holds for an hour");
 }
