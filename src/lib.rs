@@ -52,6 +52,9 @@ pub mod report;
 // The status page, drawn.
 pub mod page;
 
+// Which issues there should be, and what they say.
+pub mod issues;
+
 // What goes on while the daemon runs.
 
 // What Prometheus is told.

@@ -40,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "model", "secret"]),
     ("report", &["gate", "model"]),
     ("page", &["model", "report", "standing"]),
+    ("issues", &["model", "report", "standing"]),
     (
         "monitor",
         &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
@@ -97,7 +98,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Decisions over values, and what they must not contain in any spelling.
-const PURE: &[&str] = &["model", "detect", "standing", "gate"];
+const PURE: &[&str] = &["model", "detect", "standing", "gate", "issues"];
 const EFFECTS: &[&str] = &[
     "async ",
     ".await",
