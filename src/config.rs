@@ -9,6 +9,7 @@
 
 mod check;
 mod fit;
+mod github;
 pub mod keys;
 mod load;
 pub mod problem;

@@ -69,6 +69,9 @@ pub mod daemon;
 // What is asked of GitHub and told to it.
 pub mod github;
 
+// What keeps the issues there as they should be.
+pub mod filing;
+
 // The edges.
 pub mod app;
 pub mod cli;

@@ -49,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("metrics", &["model", "standing"]),
     ("schedule", &["clock", "model"]),
     ("github", &["clock", "metrics", "secret"]),
+    ("filing", &["clock", "github", "issues", "metrics", "model", "standing", "store"]),
     (
         "daemon",
         &[
@@ -65,8 +66,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("client", &["model", "registry", "report", "secret"]),
-    ("config", &["dsn", "model", "registry", "schedule", "secret"]),
-    ("cli", &["model", "report", "secret", "telemetry"]),
+    ("config", &["dsn", "issues", "model", "registry", "schedule", "secret"]),
+    ("cli", &["issues", "model", "report", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),
     // The composition root joins them all.
     (
@@ -80,6 +81,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "demo",
             "gate",
             "http",
+            "issues",
             "metrics",
             "model",
             "monitor",

@@ -120,6 +120,8 @@ pub struct Http {
     pub tls_key: Option<PathBuf>,
     /// A second path for the tenants' operations. Default: none.
     pub tenant_path: Option<String>,
+    /// Where people reach the status page: issues link to it. Default: none, and nothing does.
+    pub public_url: Option<Url>,
     pub tokens: Vec<Token>,
 }
 
@@ -157,9 +159,47 @@ pub struct GitHub {
     /// `observe` (default) or `file`.
     pub mode: Option<String>,
     pub webhook_secret: Option<Hidden>,
-    /// May file into a public repository. Default: false.
+    /// May file into a public repository. Default: false. Issues name tenants.
     #[serde(default)]
     pub allow_public: bool,
+    /// Tells daemons apart that file into one repository: each needs a word of its own. Default: `default`.
+    pub instance: Option<String>,
+    /// Trouble that returns so soon opens its old issue again. Default: 168 h. At 0 each return is a new issue.
+    pub reopen_within: Option<Span>,
+    /// For how long a person's word on an issue silences its finding. Default: 720 h.
+    pub acknowledge_for: Option<Span>,
+    /// Issues of their own, at most; the rest stands in one. Default: 20.
+    pub umbrella_above: Option<u32>,
+    /// Reminders, at most three for an issue. Default: none.
+    pub remind: Option<Remind>,
+    /// Where the runbooks are, one page for each alert. Default: none, and no issue links to one.
+    pub runbook_url: Option<Url>,
+    /// The first that fits a finding counts; what none fits goes to `repository`.
+    #[serde(default)]
+    pub routes: Vec<IssueRoute>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Remind {
+    /// Between two.
+    pub critical: Option<Span>,
+    pub high: Option<Span>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IssueRoute {
+    /// Default: all.
+    pub kinds: Option<Vec<String>>,
+    /// And worse. Default: all.
+    pub severity: Option<String>,
+    /// Ids, with `*` for any run of characters; one member that fits is enough. Default: all.
+    pub tenants: Option<Vec<String>>,
+    pub repository: Option<String>,
+    pub assignees: Option<Vec<String>>,
+    /// Beside our own.
+    pub labels: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -352,6 +392,7 @@ impl Default for Http {
             tls_cert: None,
             tls_key: None,
             tenant_path: None,
+            public_url: None,
             tokens: Vec::new(),
         }
     }

@@ -3,8 +3,6 @@
 //! Why a person's act is told from our own by who closed it: a close of ours that came late must be undone, and a close by
 //! a person must be respected.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use crate::model::issue::{Entry, Standing};
@@ -19,13 +17,11 @@ pub enum Reason {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    Open {
-        labels: BTreeSet<String>,
-    },
+    Open,
     ClosedByUs,
     ClosedByPerson {
         reason: Reason,
-        labels: BTreeSet<String>,
+        by: Box<str>,
     },
     /// Deleted, moved to another repository, or hidden from us.
     Gone,
@@ -36,8 +32,8 @@ pub enum Seen {
 pub fn after(entry: &Entry, seen: &Seen, now: Timestamp) -> Entry {
     let standing = match (entry.standing, seen) {
         (_, Seen::Gone) => Standing::Lost,
-        (Standing::Open, Seen::Open { .. }) => return entry.clone(),
-        (_, Seen::Open { .. }) => {
+        (Standing::Open, Seen::Open) => return entry.clone(),
+        (_, Seen::Open) => {
             // Opened by a person, or by a request of ours that came late: what it says is unknown.
             return Entry { standing: Standing::Open, since: now, said: None, ..entry.clone() };
         }

@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::options::{IssueOptions, Reminders};
 use super::wanted::{Content, Wanted};
-use crate::model::issue::{Entry, News, Place, Remark, Standing};
+use crate::model::issue::{Entry, News, Remark, Standing};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A new issue, which names the one before.
     Create {
-        after: Option<Place>,
+        after: Option<u64>,
     },
     Remark {
         key: Box<str>,
@@ -94,7 +94,7 @@ pub fn next(case: Case<'_>, options: &IssueOptions, now: Timestamp) -> Option<St
     let Some(entry) = case.entry else { return loud.map(|_| Step::Create { after: None }) };
     match (entry.standing, case.wanted) {
         (Standing::Intended, _) => None,
-        (Standing::Lost, _) => loud.map(|_| Step::Create { after: entry.issue.clone() }),
+        (Standing::Lost, _) => loud.map(|_| Step::Create { after: number(entry) }),
         (Standing::Open, Some(wanted)) => open(entry, wanted, case.labelled, options, now),
         (Standing::Open, None) => Some(after_remark(entry, About::Resolved, Step::Close)),
         (Standing::Closed, _) => {
@@ -103,7 +103,7 @@ pub fn next(case: Case<'_>, options: &IssueOptions, now: Timestamp) -> Option<St
                 if soon {
                     after_remark(entry, About::Returned, Step::Reopen)
                 } else {
-                    Step::Create { after: entry.issue.clone() }
+                    Step::Create { after: number(entry) }
                 }
             })
         }
@@ -112,6 +112,10 @@ pub fn next(case: Case<'_>, options: &IssueOptions, now: Timestamp) -> Option<St
             .map(|_| after_remark(entry, About::StillThere, Step::Reopen)),
         (Standing::Declined, _) => declined(entry, loud?),
     }
+}
+
+fn number(entry: &Entry) -> Option<u64> {
+    entry.issue.as_ref().map(|it| it.number)
 }
 
 /// A scan has seen it since a person called it done.

@@ -73,8 +73,7 @@ fn changed(on: Occasion<'_>) -> String {
             lines.push(format!("{} more, {} fewer", joined.len(), left.len()));
         }
     }
-    let lines: String = lines.iter().map(|it| format!("- {it}\n")).collect();
-    format!("{}\n\n{lines}", says(on.wanted))
+    format!("{}\n\n- {}\n", says(on.wanted), lines.join("\n- "))
 }
 
 fn members(before: &BTreeSet<TenantId>, after: &BTreeSet<TenantId>, lines: &mut Vec<String>) {
@@ -131,6 +130,8 @@ fn resolved(on: Occasion<'_>, scene: Scene<'_>) -> String {
     let Some(finding) = on.resolved else {
         return format!("Nothing of this stands any more.{looked}\n");
     };
+    let asked = finding.claim.tenants.iter().take(3).map(|it| format!(" --tenant {it}"));
+    let asked: Vec<String> = asked.collect();
     let lasted = finding.last_seen.duration_since(finding.first_seen);
     let proof = if finding.claim.kind.is_health() {
         "its members were visited since and serve again"
@@ -145,13 +146,7 @@ fn resolved(on: Occasion<'_>, scene: Scene<'_>) -> String {
         exact(finding.first_seen),
         exact(finding.last_seen),
         span(lasted),
-        finding
-            .claim
-            .tenants
-            .iter()
-            .take(3)
-            .map(|it| format!(" --tenant {it}"))
-            .collect::<String>(),
+        asked.concat(),
     )
 }
 

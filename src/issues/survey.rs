@@ -1,7 +1,8 @@
 //! The ledger against a list of our own open issues: what was created and never confirmed, and what stands there twice.
 //!
 //! Why an empty list proves nothing at once: GitHub's lists lag. An issue that was intended is only held for not created
-//! after several lists in a row without it.
+//! after several lists in a row without it, and not before some time has passed: a process that is killed and started
+//! again and again lists without waiting.
 //!
 //! Why the lowest number wins: two daemons that see the same two issues must choose the same one.
 //!
@@ -9,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::issue::{Entry, Place, Standing, Subject};
 
@@ -36,17 +37,28 @@ pub struct Surveyed {
 }
 
 /// `listed` is one whole list of the open issues of that repository.
-pub fn survey(entries: &[Entry], listed: &[Listed], repository: &str, now: Timestamp) -> Surveyed {
+///
+/// `absence` is how long after its intention an issue that no list shows may be held for not created.
+pub fn survey(
+    entries: &[Entry],
+    listed: &[Listed],
+    repository: &str,
+    absence: SignedDuration,
+    now: Timestamp,
+) -> Surveyed {
     let mut open: BTreeMap<Subject, BTreeMap<u64, &Place>> = BTreeMap::new();
     for it in listed {
         open.entry(it.subject).or_default().insert(it.place.number, &it.place);
     }
     let mut surveyed = Surveyed::default();
     let here = entries.iter().filter(|it| it.repository.eq_ignore_ascii_case(repository));
-    for entry in here.clone() {
+    for entry in here {
         match open.get(&entry.subject) {
             Some(numbers) => known(entry, numbers, now, &mut surveyed),
-            None if entry.standing == Standing::Intended => missed(entry, &mut surveyed),
+            None if entry.standing == Standing::Intended => {
+                let waited = absence <= now.duration_since(entry.since);
+                missed(entry, waited, &mut surveyed);
+            }
             None => {}
         }
     }
@@ -86,9 +98,9 @@ fn adopted(entry: &Entry, place: &Place, now: Timestamp) -> Entry {
     }
 }
 
-fn missed(entry: &Entry, surveyed: &mut Surveyed) {
+fn missed(entry: &Entry, waited: bool, surveyed: &mut Surveyed) {
     let misses = entry.misses + 1;
-    if misses < MISSES {
+    if misses < MISSES || !waited {
         surveyed.changed.push(Entry { misses, ..entry.clone() });
     } else {
         surveyed.dropped.push(entry.row);

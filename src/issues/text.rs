@@ -15,7 +15,6 @@ use super::options::IssueOptions;
 use super::overview;
 use super::wanted::{Content, Wanted};
 use crate::model::finding::{Certainty, Finding, Kind, Severity};
-use crate::model::issue::Place;
 use crate::report::commands::{self, Piece};
 use crate::report::evidence::{self, Grid, Lines};
 use crate::report::explain;
@@ -44,8 +43,8 @@ pub struct Scene<'a> {
     pub standing: Option<&'a Standing>,
 }
 
-/// The body of an issue. `after` is the one that it follows.
-pub fn body(wanted: &Wanted<'_>, scene: Scene<'_>, after: Option<&Place>) -> String {
+/// The body of an issue. `after` is the number of the one that it follows.
+pub fn body(wanted: &Wanted<'_>, scene: Scene<'_>, after: Option<u64>) -> String {
     let told = match &wanted.content {
         Content::Finding(finding) => of(finding, scene, after),
         Content::Summary(findings) => overview::summary(findings, scene),
@@ -54,7 +53,7 @@ pub fn body(wanted: &Wanted<'_>, scene: Scene<'_>, after: Option<&Place>) -> Str
     format!("{told}\n{}\n", marker::of_issue(wanted.subject, &scene.options.instance))
 }
 
-fn of(finding: &Finding, scene: Scene<'_>, after: Option<&Place>) -> String {
+fn of(finding: &Finding, scene: Scene<'_>, after: Option<u64>) -> String {
     let claim = &finding.claim;
     let mut text = format!(
         "**{}** · `{}` · {} · since {}\n\n{}\n\n> {}\n",
@@ -73,8 +72,8 @@ fn of(finding: &Finding, scene: Scene<'_>, after: Option<&Place>) -> String {
             sentence(&given.reason),
         ));
     }
-    if let Some(place) = after {
-        text.push_str(&format!("\nThe same trouble was here before: #{}.\n", place.number));
+    if let Some(number) = after {
+        text.push_str(&format!("\nThe same trouble was here before: #{number}.\n"));
     }
     text.push_str(&section("Whom it touches", &whom(finding, scene.standing), WHOM));
     text.push_str(&section("What shows it", &shown(finding), EVIDENCE));
@@ -161,8 +160,11 @@ fn by_hand(finding: &Finding) -> String {
 }
 
 fn remedy(finding: &Finding) -> String {
-    let steps = finding.claim.remediation.iter().take(STEPS).enumerate();
-    steps.map(|(place, it)| format!("{}. {}\n", place + 1, step(it))).collect()
+    let told = super::remedy::steps(finding);
+    let steps = told.iter().take(STEPS).enumerate();
+    let steps: Vec<String> =
+        steps.map(|(place, it)| format!("{}. {}\n", place + 1, step(it))).collect();
+    steps.concat()
 }
 
 /// What stands between backticks stays code; everything else is shown as it is.
