@@ -59,6 +59,7 @@ pub struct Config {
     pub http: sections::Http,
     pub metrics: sections::Metrics,
     pub github: Option<sections::GitHub>,
+    pub webhooks: Vec<sections::Webhook>,
     pub provider: Option<sections::Provider>,
     pub gate: sections::Gate,
     pub secrets: sections::Secrets,

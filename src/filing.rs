@@ -10,6 +10,7 @@
 //! - nothing is filed into a repository that everybody can read, unless the operator has said so.
 
 mod act;
+pub mod keeping;
 mod looking;
 mod repository;
 mod round;

@@ -29,6 +29,9 @@ pub mod standing;
 // Whether a deployment may go ahead.
 pub mod gate;
 
+// What has happened since somebody was told.
+pub mod news;
+
 // The pipeline, in the order of one cycle.
 
 // One cycle on one screen.
@@ -71,6 +74,15 @@ pub mod github;
 
 // What keeps the issues there as they should be.
 pub mod filing;
+
+// How the fleet stands, at the newest commit.
+pub mod checks;
+
+// What GitHub asks of us.
+pub mod deliveries;
+
+// What receivers of the operator's choice are told.
+pub mod webhooks;
 
 // The edges.
 pub mod app;

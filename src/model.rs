@@ -10,6 +10,7 @@ pub mod finding;
 pub mod fingerprint;
 pub mod gate;
 pub mod issue;
+pub mod news;
 pub mod observation;
 pub mod policy;
 pub mod relation;

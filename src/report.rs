@@ -10,6 +10,7 @@
 
 pub mod commands;
 pub mod daily;
+pub mod event;
 pub mod evidence;
 pub mod explain;
 pub mod gate;

@@ -17,7 +17,9 @@
 //! - no other file turns core types into rows than `rows`.
 
 mod changes;
+pub mod deliveries;
 pub mod error;
+pub mod events;
 pub mod findings;
 pub mod hold;
 pub mod issues;

@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("detect", &["model"]),
     ("standing", &["model"]),
     ("gate", &["model", "standing"]),
+    ("news", &["model", "standing"]),
     // Plumbing that speaks of addresses.
     ("dsn", &["model", "secret"]),
     ("tls", &["dsn"]),
@@ -49,7 +50,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("metrics", &["model", "standing"]),
     ("schedule", &["clock", "model"]),
     ("github", &["clock", "metrics", "secret"]),
-    ("filing", &["clock", "github", "issues", "metrics", "model", "standing", "store"]),
     (
         "daemon",
         &[
@@ -57,12 +57,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    ("filing", &["clock", "daemon", "github", "issues", "metrics", "model", "standing", "store"]),
+    ("checks", &["daemon", "github", "model"]),
+    ("deliveries", &["clock", "daemon", "gate", "github", "model", "report", "schedule", "store"]),
+    ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
     // The edges.
     (
         "http",
         &[
-            "clock", "daemon", "gate", "model", "monitor", "page", "registry", "report",
-            "schedule", "standing", "store",
+            "clock",
+            "daemon",
+            "deliveries",
+            "gate",
+            "model",
+            "monitor",
+            "page",
+            "registry",
+            "report",
+            "schedule",
+            "secret",
+            "standing",
+            "store",
         ],
     ),
     ("client", &["model", "registry", "report", "secret"]),
@@ -73,18 +88,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "checks",
             "cli",
             "client",
             "clock",
             "config",
             "daemon",
+            "deliveries",
             "demo",
+            "filing",
             "gate",
+            "github",
             "http",
             "issues",
             "metrics",
             "model",
             "monitor",
+            "news",
             "probe",
             "registry",
             "report",
@@ -94,13 +114,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "tasks",
             "telemetry",
+            "webhooks",
         ],
     ),
     ("main", &[]),
 ];
 
 /// Decisions over values, and what they must not contain in any spelling.
-const PURE: &[&str] = &["model", "detect", "standing", "gate", "issues"];
+const PURE: &[&str] = &["model", "detect", "standing", "gate", "news", "issues"];
 const EFFECTS: &[&str] = &[
     "async ",
     ".await",

@@ -70,6 +70,7 @@ pub const ROOT: &[Key] = &[
     key("http", Table(HTTP)),
     key("metrics", Table(METRICS)),
     key("github", Table(GITHUB)),
+    key("webhooks", Tables(WEBHOOK)),
     key("provider", Table(PROVIDER)),
     key("gate", Table(&[key("max_age", Duration(1, 30 * DAY)), key("min_coverage", Share)])),
     key("secrets", Table(SECRETS)),
@@ -156,6 +157,8 @@ const GITHUB: &[Key] = &[
     ),
     key("runbook_url", Url),
     key("routes", Tables(ROUTE)),
+    key("deployments", Texts),
+    key("status", Word(&["off", "status", "check_run"])),
 ];
 
 const ROUTE: &[Key] = &[
@@ -165,6 +168,15 @@ const ROUTE: &[Key] = &[
     key("repository", Text),
     key("assignees", Texts),
     key("labels", Texts),
+];
+
+const WEBHOOK: &[Key] = &[
+    required("name", Text),
+    required("url", Secret),
+    required("secret", Secret),
+    key("kinds", Texts),
+    key("severity", Word(&["low", "medium", "high", "critical"])),
+    key("environment", Text),
 ];
 
 const PROVIDER: &[Key] = &[

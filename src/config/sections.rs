@@ -177,6 +177,11 @@ pub struct GitHub {
     /// The first that fits a finding counts; what none fits goes to `repository`.
     #[serde(default)]
     pub routes: Vec<IssueRoute>,
+    /// Repositories whose deployments are judged. Default: `repository` alone.
+    pub deployments: Option<Vec<String>>,
+    /// What each scan of the whole fleet leaves at the newest commit: `off` (default), `status` or `check_run`, which only
+    /// an app may make.
+    pub status: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -200,6 +205,23 @@ pub struct IssueRoute {
     pub assignees: Option<Vec<String>>,
     /// Beside our own.
     pub labels: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// What its queue is known by. Another name is another receiver, which hears of everything that stands.
+    pub name: String,
+    /// Kept as a secret: chat systems give out addresses that whoever knows may write to.
+    pub url: Hidden,
+    /// Signs what is sent.
+    pub secret: Hidden,
+    /// Findings' kinds. Default: all.
+    pub kinds: Option<Vec<String>>,
+    /// Of this severity or a worse one. Default: all.
+    pub severity: Option<String>,
+    /// Only findings with a member in it. Default: all.
+    pub environment: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
