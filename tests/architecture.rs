@@ -59,7 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("filing", &["clock", "daemon", "github", "issues", "metrics", "model", "standing", "store"]),
     ("checks", &["daemon", "github", "model"]),
-    ("deliveries", &["clock", "daemon", "gate", "github", "model", "report", "schedule", "store"]),
+    ("deliveries", &["clock", "daemon", "gate", "github", "model", "report", "schedule"]),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
     // The edges.
     (

@@ -13,7 +13,7 @@ use crate::issues::preview::preview;
 pub(super) fn run(
     global: &Global,
     command: IssuesCommand,
-    here: &Surroundings,
+    here: Surroundings,
 ) -> anyhow::Result<Ended> {
     let IssuesCommand::Plan(args) = command;
     let platform = match Platform::open(global, NoFile::Allowed, Use::Reads)? {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::words;
 use crate::issues::options::Mode;
 use crate::issues::preview::Planned;
+use crate::model::finding::Severity;
 use crate::report::layout::{columns, counted, lay_out};
 use crate::report::{Format, Style};
 
@@ -72,7 +73,7 @@ fn view(planned: &Planned) -> View<'_> {
         repository: &planned.repository,
         issue: planned.issue,
         subject: planned.subject.to_string(),
-        severity: planned.severity.map(|it| it.label()),
+        severity: planned.severity.map(Severity::label),
         title: &planned.title,
     }
 }

@@ -210,6 +210,9 @@ impl Filing {
         match sent {
             Ok(_) => {
                 self.put(plan::taken(&entry, step, matter.wanted, clock::now())).await?;
+                if let Some((_, _, labels)) = texts {
+                    self.carried.insert(matter.subject, labels.into_iter().collect());
+                }
                 self.metrics.github_issue_action(action);
                 Ok(Then::More)
             }

@@ -33,13 +33,11 @@ pub async fn file_until(
     loop {
         let now = keeping.borrow_and_update().clone();
         let filing = async {
-            match now {
-                Some(it) => filing(daemon, it).run(stop).await,
-                None => {
-                    stop.cancelled().await;
-                    Ok(())
-                }
+            if let Some(now) = now {
+                return filing(daemon, now).run(stop).await;
             }
+            stop.cancelled().await;
+            Ok(())
         };
         tokio::select! {
             biased;

@@ -108,6 +108,11 @@ impl Filing {
         if wanted.is_none() && !may_close(subject, resolved.as_ref(), standing) {
             return Ok(());
         }
+        if let Some((entry, wanted)) = self.entries.get(&subject).zip(wanted)
+            && let Some(heard) = plan::heard(entry, wanted)
+        {
+            self.put(heard).await?;
+        }
         let mut freshly_seen = false;
         for _ in 0..STEPS {
             let Some(step) = self.next(subject, wanted) else { break };

@@ -232,6 +232,15 @@ pub fn silenced(entry: &Entry, wanted: &Wanted<'_>, until: Timestamp) -> Entry {
     Entry { said: Some(said), ..entry.clone() }
 }
 
+/// The entry of an issue that a person declined, where its finding is silenced already and the entry does not say so: by
+/// GitHub's own message, or by a process that died before it could note it. Otherwise that word would be taken twice.
+#[must_use]
+pub fn heard(entry: &Entry, wanted: &Wanted<'_>) -> Option<Entry> {
+    let until = wanted.news.acknowledged?;
+    let known = entry.said.as_ref().is_some_and(|it| it.acknowledged.is_some());
+    (entry.standing == Standing::Declined && !known).then(|| silenced(entry, wanted, until))
+}
+
 /// How long a person's word holds.
 pub fn until(now: Timestamp, holds: SignedDuration) -> Timestamp {
     now.saturating_add(holds).unwrap_or(Timestamp::MAX)

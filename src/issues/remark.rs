@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::marker;
 use super::plan::{About, difference};
-use super::text::{Scene, capital, exact, sentence};
+use super::text::{Scene, capital, exact, sentence, span};
 use super::wanted::{Content, Wanted};
 use crate::model::finding::{Finding, Kind};
-use crate::model::issue::{Entry, News};
+use crate::model::issue::{Entry, News, Subject};
 use crate::model::tenant::TenantId;
 
 /// Tenants and kinds of evidence by name.
@@ -127,6 +127,9 @@ fn resolved(on: Occasion<'_>, scene: Scene<'_>) -> String {
             summary.isolated
         )
     });
+    if !matches!(on.entry.subject, Subject::Finding(_)) {
+        return "What stood here is over, or has an issue of its own now.\n".to_owned();
+    }
     let Some(finding) = on.resolved else {
         return format!("Nothing of this stands any more.{looked}\n");
     };
@@ -159,16 +162,4 @@ fn reminder(on: Occasion<'_>) -> String {
         "Still open: {}{stands}\n\nIf it is known and accepted for now, close the issue as *not planned*.\n",
         says(on.wanted)
     )
-}
-
-/// In the largest unit that fits.
-fn span(duration: SignedDuration) -> String {
-    let (hours, minutes) = (duration.as_hours(), duration.as_mins());
-    let (count, unit) = match (hours / 24, hours, minutes) {
-        (1.., _, _) => (hours / 24, "day"),
-        (_, 1.., _) => (hours, "hour"),
-        _ => (minutes.max(1), "minute"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural}")
 }

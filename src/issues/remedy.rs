@@ -59,6 +59,13 @@ const fn usual(kind: Kind) -> &'static [&'static str] {
             "Finish or undo that step by hand at the provider; delete a project only if its name carries this operation's id.",
             "Then remove the leftovers from the registry, and run `watertight verify`.",
         ],
+        kind => beside(kind),
+    }
+}
+
+/// What is no sharing, or not of tenants alone.
+const fn beside(kind: Kind) -> &'static [&'static str] {
+    match kind {
         Kind::OffboardedReachable => &[
             "Confirm that the tenant has left and that nothing of theirs must be kept.",
             "Take a last backup where the contract asks for one, and delete the database or its project.",
@@ -96,7 +103,8 @@ const fn usual(kind: Kind) -> &'static [&'static str] {
             "Find out whose it is from its name, its creation date and the provider's audit log.",
             "If it is nobody's, delete it; if it is yours and no tenant, name it in `provider.ignore` with a reason and an end.",
         ],
-        Kind::MissingProject => &[
+        // Of the kinds that are left, the last.
+        _ => &[
             "Stop routing the tenant: its database is gone, and errors are better than an empty one.",
             "Look in the provider's audit log for who deleted the project; some providers can restore one for a while.",
             "Restore the last backup into a new project, and correct the registry.",

@@ -7,7 +7,7 @@
 //!
 //! Why nothing here changes with time alone: a text that names the last scan would have to be written anew after each.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::label;
 use super::marker;
@@ -192,28 +192,30 @@ fn links(finding: &Finding, options: &IssueOptions) -> String {
     if let Some(url) = &options.status_url {
         text.push_str(&format!("[Status page]({url}/findings/{}) · ", finding.id));
     }
-    if let Some((url, alert)) = options.runbook_url.as_ref().zip(runbook(finding.claim.kind)) {
-        text.push_str(&format!("[Runbook]({url}/{alert}.md) · "));
+    if let Some(url) = &options.runbook_url {
+        text.push_str(&format!("[Runbook]({url}/{}.md) · ", runbook(finding.claim.kind)));
     }
-    let days = options.acknowledge_for.as_hours() / 24;
     text.push_str(&format!(
         "finding `{}`\n\n\
         Watertight keeps this text and comments when the finding changes. It closes the issue when a scan has verified \
-        all of its members and found it gone. To silence it for {days} days, close the issue as *not planned* or add the label \
+        all of its members and found it gone. To silence it for {}, close the issue as *not planned* or add the label \
         `{}`; it stays true meanwhile, and no verdict is better for it.\n",
         finding.id,
+        span(options.acknowledge_for),
         label::ACKNOWLEDGED,
     ));
     text
 }
 
 /// The alert that a person would have been paged by.
-pub const fn runbook(kind: Kind) -> Option<&'static str> {
+pub const fn runbook(kind: Kind) -> &'static str {
     match kind {
-        Kind::Unhealthy => Some("WatertightTenantUnreachable"),
-        Kind::OperationStuck => Some("WatertightOperationStuck"),
-        kind if kind.breaches() => Some("WatertightTenantBreached"),
-        _ => None,
+        Kind::Unhealthy => "WatertightTenantUnreachable",
+        Kind::MonitorSuspect => "WatertightTenantUnreachableMany",
+        Kind::OperationStuck => "WatertightOperationStuck",
+        Kind::FingerprintDrift => "WatertightFingerprintDrift",
+        kind if kind.breaches() => "WatertightTenantBreached",
+        _ => "WatertightFindingOpen",
     }
 }
 
@@ -259,4 +261,16 @@ const fn certainty(certainty: Certainty) -> &'static str {
 
 pub(super) fn exact(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// In the largest unit that fits.
+pub(super) fn span(duration: SignedDuration) -> String {
+    let (hours, minutes) = (duration.as_hours(), duration.as_mins());
+    let (count, unit) = match (hours / 24, hours, minutes) {
+        (1.., _, _) => (hours / 24, "day"),
+        (_, 1.., _) => (hours, "hour"),
+        _ => (minutes.max(1), "minute"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
 }

@@ -29,7 +29,7 @@ async fn an_issue_lives_with_its_finding() {
         assert_eq!(issue.labels, labels);
         assert!(issue.comments.is_empty());
         let body = issue.body.clone().unwrap();
-        assert!(body.contains("1. Look with `watertight check acme`."), "{body}");
+        assert!(body.contains("1. Look with `watertight check acme`"), "{body}");
         let url =
             format!("https://watertight.example.com/findings/{}", crate::truth::fact(SHARED).id());
         assert!(body.contains(&url), "{body}");
@@ -58,6 +58,15 @@ async fn an_issue_lives_with_its_finding() {
     assert_eq!(world.repository(REPOSITORY).issues.len(), 1);
     assert_eq!(world.issue(REPOSITORY, 1).comments.len(), 3, "nothing changed, so nothing is said");
     assert!(world.limits.breaches.is_empty(), "{:?}", world.limits.breaches);
+    let told = running.metrics.render(watertight::clock::now());
+    for series in [
+        "watertight_github_issue_actions_total{action=\"created\"} 1",
+        "watertight_github_issue_actions_total{action=\"reopened\"} 1",
+        "watertight_github_open_issues{severity=\"critical\"} 1",
+        "watertight_github_queue_length 0",
+    ] {
+        assert!(told.lines().any(|it| it == series), "{series}\n{told}");
+    }
 }
 
 #[tokio::test]
@@ -115,7 +124,7 @@ async fn an_operator_who_observes_sees_critical_breaches_and_one_summary() {
         titles == ["Shared database: acme, globex", "Watertight: 2 findings would be filed"]
     })
     .await;
-    let store = running.stop().await;
+    let (store, _directory) = running.stop().await;
     let running = Loop::on(store, fake.base(), options());
     running.scan(&truth);
     until(&fake, "each on its own, and no summary", |it| {

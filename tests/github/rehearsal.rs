@@ -25,6 +25,8 @@ use crate::killed::{self, Orders};
 use crate::stage::{FACTOR, told};
 use crate::truth::Fact;
 
+const REWRITTEN: &str = "a person's title";
+
 const SHORT: u64 = 50;
 const LONG: u64 = 2_000;
 
@@ -164,7 +166,7 @@ fn act(world: &mut World, random: &mut StdRng) {
         6 => world.lock_as(REPOSITORY, number),
         7 => world.reopen_as(REPOSITORY, number),
         8 => world.label_as(REPOSITORY, number, "watertight:acknowledged"),
-        _ => world.edit_as(REPOSITORY, number, "another title", "another body"),
+        _ => world.edit_as(REPOSITORY, number, REWRITTEN, "another body"),
     }
 }
 
@@ -213,6 +215,8 @@ fn judge(world: &World, store: &watertight::store::Store, truth: &[Fact]) -> Opt
         let marked = marker::subject(issue.body.as_deref().unwrap_or_default(), "test");
         match marked.or(by_ledger) {
             Some(subject) => *open.entry(subject).or_default() += 1,
+            // Sent twice on the way, and written over by a person before anybody looked: nothing says that it is ours.
+            None if issue.title == REWRITTEN => {}
             None => return Some(format!("#{} is nobody's", issue.number)),
         }
     }

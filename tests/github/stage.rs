@@ -19,7 +19,6 @@ use watertight::standing::Standing;
 use watertight::store::Store;
 use watertight::store::url::StoreUrl;
 
-use crate::fake_github::limits::Rules;
 use crate::fake_github::world::{Issue, World};
 use crate::fake_github::{FakeGithub, REPOSITORY, TOKEN};
 use crate::truth::{self, Fact};
@@ -63,7 +62,7 @@ pub(crate) struct Loop {
     standing: watch::Sender<Option<Arc<Standing>>>,
     stop: CancellationToken,
     running: JoinSet<anyhow::Result<()>>,
-    _directory: Option<tempfile::TempDir>,
+    directory: Option<tempfile::TempDir>,
 }
 
 impl Loop {
@@ -71,7 +70,7 @@ impl Loop {
         let directory = tempfile::tempdir().unwrap();
         let url = StoreUrl::Sqlite(directory.path().join("w.db"));
         let store = Arc::new(Store::open(&url, None).unwrap());
-        Self { _directory: Some(directory), ..Self::on(store, api_url, options) }
+        Self { directory: Some(directory), ..Self::on(store, api_url, options) }
     }
 
     pub(crate) fn on(store: Arc<Store>, api_url: &str, options: IssueOptions) -> Self {
@@ -95,7 +94,7 @@ impl Loop {
         );
         let (mut running, until) = (JoinSet::new(), stop.clone());
         running.spawn(async move { filing.run(&until).await });
-        Self { store, metrics, standing, stop, running, _directory: None }
+        Self { store, metrics, standing, stop, running, directory: None }
     }
 
     /// A scan sees exactly this.
@@ -108,12 +107,12 @@ impl Loop {
         self.standing.send_replace(Some(truth::scan(&self.store, truth)));
     }
 
-    pub(crate) async fn stop(mut self) -> Arc<Store> {
+    pub(crate) async fn stop(mut self) -> (Arc<Store>, Option<tempfile::TempDir>) {
         self.stop.cancel();
         while let Some(ended) = self.running.join_next().await {
             ended.unwrap().unwrap();
         }
-        Arc::clone(&self.store)
+        (self.store, self.directory)
     }
 }
 

@@ -123,6 +123,17 @@ fn when_a_person_s_word_has_ended_the_issue_opens_again() {
     assert_eq!(told, "comment no-longer-silenced, reopen");
 }
 
+#[test]
+fn a_word_that_came_by_another_way_is_not_taken_twice() {
+    let finding = of(Kind::SharedCluster);
+    let entry = entry(&finding, Standing::Declined, 0);
+    let (options, findings) = (options(), [silenced(finding.clone())]);
+    let wanted = wanted(&findings, &[], &options);
+    let heard = plan::heard(&entry, wanted.values().next().unwrap()).unwrap();
+    let told = steps(Some(&heard), Some(&finding), 700);
+    assert_eq!(told, "comment no-longer-silenced, reopen");
+}
+
 #[track_caller]
 fn check_wanted(findings: &[Finding], entries: &[Entry], options: &IssueOptions, told: &Expect) {
     let wanted = wanted(findings, entries, options);
