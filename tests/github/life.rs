@@ -34,6 +34,8 @@ async fn an_issue_lives_with_its_finding() {
             format!("https://watertight.example.com/findings/{}", crate::truth::fact(SHARED).id());
         assert!(body.contains(&url), "{body}");
     }
+    let finding = running.store.finding(crate::truth::fact(SHARED).id()).unwrap().unwrap();
+    assert_eq!(finding.issue_url.as_deref(), Some("https://github.com/acme/ops/issues/1"));
     running.scan(&[GROWN]);
     let grown = "Shared database: acme, globex, initech";
     until(&fake, "it tells who joined", |it| titles(it) == [grown]).await;

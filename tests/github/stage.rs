@@ -123,9 +123,8 @@ pub(crate) async fn until(fake: &FakeGithub, what: &str, holds: impl Fn(&World) 
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     });
-    if waited.await.is_err() {
-        panic!("it never came to this: {what}\n{}", told(&fake.world()));
-    }
+    let came = waited.await.is_ok();
+    assert!(came, "it never came to this: {what}\n{}", told(&fake.world()));
 }
 
 /// Lets so many of GitHub's minutes pass.

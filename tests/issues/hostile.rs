@@ -21,7 +21,7 @@ fn body(finding: Finding) -> String {
 /// The same text in every place that somebody else fills.
 fn says(text: &str) -> Finding {
     let mut finding = of(Kind::SharedDatabase);
-    finding.claim.summary = text.to_owned();
+    text.clone_into(&mut finding.claim.summary);
     finding.claim.remediation = vec![text.to_owned(), format!("Run `{text}` now.")];
     let map = Fact::Map([(text.to_owned(), text.into())].into());
     let evidence = std::mem::take(&mut finding.claim.evidence);

@@ -50,7 +50,7 @@ pub(crate) fn an_entry_comes_back_as_it_was(store: &Store) {
 pub(crate) fn of_a_subject_the_last_entry_counts(store: &Store) {
     let first = store.begin_issue(&entry(Subject::Summary)).unwrap();
     let second = store.begin_issue(&Entry::intended(Subject::Summary, "acme/ops", at(1))).unwrap();
-    assert_eq!(store.issues().unwrap(), [second.clone()]);
+    assert_eq!(store.issues().unwrap(), std::slice::from_ref(&second));
     // Only an intention can be taken back; then the one before counts again.
     store.drop_issue(first.row).unwrap();
     store.drop_issue(second.row).unwrap();
