@@ -7,18 +7,28 @@
 #[expect(dead_code, reason = "the rehearsals use the rest")]
 #[path = "support/fake_github.rs"]
 mod fake_github;
+#[path = "support/prism.rs"]
+mod prism;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fake_github::faults::{ANY, Fault, On};
 use fake_github::limits::Rules;
 use fake_github::{FakeGithub, REPOSITORY, TOKEN, TOKEN_LOGIN};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use prism::Prism;
 use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use watertight::clock;
+use watertight::github::credentials::Credentials;
+use watertight::github::operation::Operation;
+use watertight::github::pace::PaceOptions;
+use watertight::github::{Client, ClientOptions};
+use watertight::metrics::Metrics;
+use watertight::secret::{Secret, SecretRef};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -268,4 +278,79 @@ async fn a_status_belongs_to_a_commit_and_is_refused_after_a_thousand() {
     }
     assert_eq!(caller.post(&path, status).await.status, 422);
     assert_eq!(caller.post("/repos/acme/ops/check-runs", json!({ "name": "n" })).await.status, 403);
+}
+
+/// The client's whole life through GitHub's own document: what either side says is held to it.
+#[tokio::test]
+async fn client_and_fake_say_nothing_that_githubs_document_does_not_allow() {
+    let fake = FakeGithub::start();
+    let Some(prism) = Prism::before(fake.base()).await else { return };
+    let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    fake.world().add_app(7, "watertight", 9, &pair.public_key_pem());
+    let run = fake.world().start_deployment(REPOSITORY, "production");
+    let key = SecretRef::Inline(Secret::new(pair.serialize_pem()));
+    let options = ClientOptions {
+        api_url: prism.base.as_str().into(),
+        credentials: Credentials::App { app_id: 7, installation_id: 9, key },
+        pace: PaceOptions::default().scaled(0.01),
+    };
+    let client = Client::new(options, Arc::new(Metrics::default()));
+    let home = format!("/repos/{REPOSITORY}");
+    let head = fake.world().repository(REPOSITORY).head.clone();
+    let label = json!({ "name": "severity:critical", "color": "b60205", "description": "d" });
+    let posts = [
+        (Operation::CreateLabel, format!("{home}/labels"), label),
+        (
+            Operation::CreateIssue,
+            format!("{home}/issues"),
+            json!({ "title": "t", "body": "b", "labels": ["severity:critical"] }),
+        ),
+        (Operation::CreateComment, format!("{home}/issues/1/comments"), json!({ "body": "c" })),
+        (
+            Operation::CreateStatus,
+            format!("{home}/statuses/{head}"),
+            json!({ "state": "error", "context": "watertight/isolation", "description": "d" }),
+        ),
+        (
+            Operation::CreateCheckRun,
+            format!("{home}/check-runs"),
+            json!({
+                "name": "watertight/isolation", "head_sha": head, "status": "completed",
+                "conclusion": "action_required", "output": { "title": "t", "summary": "s" },
+            }),
+        ),
+        (
+            Operation::ReviewDeployment,
+            format!("{home}/actions/runs/{run}/deployment_protection_rule"),
+            json!({ "environment_name": "production", "state": "rejected", "comment": "c" }),
+        ),
+    ];
+    for (operation, route, body) in posts {
+        let told = client.tell(operation, &route, &body).await;
+        told.unwrap_or_else(|error| panic!("{route}: {error:?}"));
+    }
+    let close = json!({ "state": "closed", "state_reason": "completed" });
+    let route = format!("{home}/issues/1");
+    client.patch::<Value>(Operation::UpdateIssue, &route, &close).await.unwrap();
+    for route in [
+        String::new(),
+        "/issues/1".to_owned(),
+        "/issues?state=all&labels=severity:critical&per_page=100".to_owned(),
+        "/issues/1/comments".to_owned(),
+        "/labels".to_owned(),
+        "/commits/main/status?per_page=100".to_owned(),
+        format!("/commits/{head}/check-runs?check_name=watertight/isolation&filter=latest"),
+        format!("/actions/runs/{run}/pending_deployments"),
+        "/deployments".to_owned(),
+    ] {
+        let read = client.get::<Value>(Operation::GetIssue, &format!("{home}{route}")).await;
+        read.unwrap_or_else(|error| panic!("{route}: {error:?}"));
+    }
+    // It refuses indeed.
+    let wrong = json!({ "environment_name": "production", "state": "maybe", "comment": "c" });
+    let route = format!("{home}/actions/runs/{run}/deployment_protection_rule");
+    assert!(client.tell(Operation::ReviewDeployment, &route, &wrong).await.is_err());
+    let asked = fake.world().asked.len();
+    client.tell(Operation::CreateIssue, &format!("{home}/issues"), &json!({})).await.unwrap_err();
+    assert_eq!(fake.world().asked.len(), asked, "it did not come through");
 }
