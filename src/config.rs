@@ -8,7 +8,9 @@
 //! - a secret is kept as the place where it is read at each use; it is shown nowhere.
 
 mod check;
+mod defaults;
 mod fit;
+mod github;
 pub mod keys;
 mod load;
 pub mod problem;

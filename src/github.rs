@@ -225,8 +225,8 @@ impl Client {
     }
 
     /// What an earlier process remembers: until when it was told to wait, and when it wrote content lately.
-    pub fn recall(&self, held_until: Option<Timestamp>, written: &[Timestamp]) {
-        self.pace.recall(held_until, written);
+    pub async fn recall(&self, held_until: Option<Timestamp>, written: &[Timestamp]) {
+        self.pace.recall(held_until, written).await;
     }
 }
 

@@ -55,6 +55,9 @@ pub mod report;
 // The status page, drawn.
 pub mod page;
 
+// Which issues there should be, and what they say.
+pub mod issues;
+
 // What goes on while the daemon runs.
 
 // What Prometheus is told.
@@ -68,6 +71,9 @@ pub mod daemon;
 
 // What is asked of GitHub and told to it.
 pub mod github;
+
+// What keeps the issues there as they should be.
+pub mod filing;
 
 // How the fleet stands, at the newest commit.
 pub mod checks;

@@ -41,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "model", "secret"]),
     ("report", &["gate", "model"]),
     ("page", &["model", "report", "standing"]),
+    ("issues", &["model", "report", "standing"]),
     (
         "monitor",
         &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
@@ -56,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    ("filing", &["clock", "daemon", "github", "issues", "metrics", "model", "standing", "store"]),
     ("checks", &["daemon", "github", "model"]),
     ("deliveries", &["clock", "daemon", "gate", "github", "model", "report", "schedule"]),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
@@ -79,8 +81,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("client", &["model", "registry", "report", "secret"]),
-    ("config", &["dsn", "model", "registry", "schedule", "secret"]),
-    ("cli", &["model", "report", "secret", "telemetry"]),
+    ("config", &["dsn", "issues", "model", "registry", "schedule", "secret"]),
+    ("cli", &["issues", "model", "report", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),
     // The composition root joins them all.
     (
@@ -94,9 +96,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "daemon",
             "deliveries",
             "demo",
+            "filing",
             "gate",
             "github",
             "http",
+            "issues",
             "metrics",
             "model",
             "monitor",
@@ -117,7 +121,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Decisions over values, and what they must not contain in any spelling.
-const PURE: &[&str] = &["model", "detect", "standing", "gate", "news"];
+const PURE: &[&str] = &["model", "detect", "standing", "gate", "news", "issues"];
 const EFFECTS: &[&str] = &[
     "async ",
     ".await",

@@ -335,6 +335,39 @@ monitor = { user = "m" }
 }
 
 #[test]
+fn a_token_goes_only_where_it_is_safe_and_a_repository_is_one() {
+    check(
+        r#"
+[github]
+repository = "acme"
+api_url = "http://git.example.com"
+token = "x"
+app_id = 3
+instance = "a b"
+[[github.routes]]
+kinds = ["shared_clusters"]
+repository = "acme/../ops"
+labels = ["a,b"]
+"#,
+        &expect![[r#"
+            watertight.toml:3: github.repository: it is no repository; write for example "acme/operations"
+            watertight.toml:5: github.token: an app's id, installation or key stands beside it; keep one of the two
+            watertight.toml:4: github.api_url: it is no https address; write for example "https://git.example.com/api/v3"
+            watertight.toml:7: github.instance: it is not 1 to 40 letters, digits, '-', '_' and '.'; write for example "production"
+            watertight.toml:10: github.routes[1].repository: it is no repository; write for example "acme/operations"
+            watertight.toml:9: github.routes[1].kinds: it names no finding's kind; write for example ["shared_cluster"]
+            watertight.toml:11: github.routes[1].labels: a label is longer than 50 characters, or holds a comma; shorten it
+        "#]],
+    );
+    check(
+        "[github]\nrepository = \"acme/ops\"\napp_id = 3",
+        &expect![[r#"
+            watertight.toml:3: github.app_id: an app needs app_id, installation_id and private_key; write all three
+        "#]],
+    );
+}
+
+#[test]
 fn a_syntax_error_hides_no_other_problem_and_makes_up_none() {
     check(
         "[probe]\ntimeout = \nconcurency = 3\n[store\nurl = 'x'\n",

@@ -35,6 +35,8 @@ pub struct PaceOptions {
     pub timeout: Duration,
     /// Before a read is tried again; doubled for each.
     pub retry: Duration,
+    /// Of the waits that GitHub names; 1 outside of rehearsals.
+    pub said: f64,
 }
 
 impl Default for PaceOptions {
@@ -47,6 +49,7 @@ impl Default for PaceOptions {
             longest_wait: Duration::from_hours(1),
             timeout: Duration::from_secs(30),
             retry: Duration::from_secs(1),
+            said: 1.0,
         }
     }
 }
@@ -61,6 +64,7 @@ impl PaceOptions {
             least_wait: self.least_wait.mul_f64(factor),
             longest_wait: self.longest_wait.mul_f64(factor),
             retry: self.retry.mul_f64(factor),
+            said: self.said * factor,
             ..self
         }
     }
@@ -121,14 +125,18 @@ impl Pace {
         Self { options, turn: TurnMutex::new(last), held: Mutex::default() }
     }
 
-    pub(super) fn recall(&self, held_until: Option<Timestamp>, written: &[Timestamp]) {
-        self.held().until = held_until.map(|it| self.bounded(it, clock::now()));
-        // Called before anything is sent, so nobody has the turn.
-        if let Ok(mut last) = self.turn.try_lock() {
-            let mut written = written.to_vec();
-            written.sort_unstable();
-            last.content = written.into();
+    pub(super) async fn recall(&self, held_until: Option<Timestamp>, written: &[Timestamp]) {
+        let until = held_until.map(|it| self.bounded(it, clock::now()));
+        let mut last = self.turn.lock().await;
+        {
+            let mut held = self.held();
+            held.until = held.until.max(until);
         }
+        let mut content: Vec<Timestamp> = last.content.iter().chain(written).copied().collect();
+        content.sort_unstable();
+        // What was noted before it was written stands there twice.
+        content.dedup();
+        last.content = content.into();
     }
 
     /// Until when GitHub has told us to wait.
@@ -172,6 +180,9 @@ impl Pace {
     /// Takes GitHub's word, and its silence for a wait that grows. Returns until when.
     pub(super) fn hold_back(&self, until: Timestamp, now: Timestamp) -> Timestamp {
         let mut held = self.held();
+        let named = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        let named = SignedDuration::try_from(named.mul_f64(self.options.said)).unwrap_or_default();
+        let until = now.saturating_add(named).unwrap_or(until);
         let least = self.options.least_wait * 2_u32.saturating_pow(held.strikes.min(10));
         let said = until != now;
         let wait = if said && held.strikes == 0 { Duration::ZERO } else { least };
@@ -226,7 +237,7 @@ mod tests {
         let options = PaceOptions { content_per_hour: 3, ..PaceOptions::default() };
         let pace = Pace::new(options);
         let now = clock::now();
-        pace.recall(None, &[now - seconds(60), now - seconds(3_700)]);
+        pace.recall(None, &[now - seconds(60), now - seconds(3_700)]).await;
         pace.turn(Write::Content).await.unwrap().done();
         pace.turn(Write::Content).await.unwrap().done();
         let Err(GitHubError::Limited { until }) = pace.turn(Write::Content).await else {

@@ -143,8 +143,8 @@ pub struct Entry {
     pub reminded: Option<Timestamp>,
     /// Lists in a row in which an intended one was not found.
     pub misses: u32,
-    /// GitHub did not take all that was sent: the next try leaves out what is not needed.
-    pub plain: bool,
+    /// The number of the issue that was about the same before.
+    pub follows: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,7 +169,7 @@ impl Entry {
             reminders: 0,
             reminded: None,
             misses: 0,
-            plain: false,
+            follows: None,
         }
     }
 

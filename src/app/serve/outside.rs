@@ -11,6 +11,7 @@ use crate::checks::{self, Mark, Marking};
 use crate::config::{Config, sections};
 use crate::daemon::Daemon;
 use crate::deliveries::{self, Answering, Bell};
+use crate::filing::keeping::{self, Keeping};
 use crate::gate::GateOptions;
 use crate::github::credentials::Credentials;
 use crate::github::pace::PaceOptions;
@@ -25,9 +26,6 @@ const API: &str = "https://api.github.com";
 
 /// How long a deployment waits for a scan that may settle it. The largest fleet is scanned in less.
 const PATIENCE: Duration = Duration::from_mins(10);
-
-/// For how long a person's word on an issue silences its finding.
-const ACKNOWLEDGED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The one client, as long as its section stays as it is: it knows how long GitHub has told us to wait, and a reload must
 /// not make it forget.
@@ -74,6 +72,7 @@ pub(super) struct Outside {
     receivers: Arc<[Receiver]>,
     answering: Option<Arc<Answering>>,
     marking: Option<Arc<Marking>>,
+    keeping: Option<Keeping>,
 }
 
 impl Outside {
@@ -84,7 +83,14 @@ impl Outside {
         metrics: &Arc<Metrics>,
     ) -> Self {
         let client = clients.of(config.github.as_ref(), metrics);
+        let options = config.issue_options().map(Arc::new);
         let github = config.github.as_ref().zip(client);
+        let keeping = github
+            .as_ref()
+            .zip(options)
+            .map(|((_, client), options)| Keeping { client: Arc::clone(client), options });
+        let acknowledge_for =
+            keeping.as_ref().map_or(SignedDuration::ZERO, |it| it.options.acknowledge_for);
         let answering = github.as_ref().map(|(section, client)| {
             let of_issues = vec![section.repository.clone()];
             let deployments = section.deployments.clone().unwrap_or(of_issues);
@@ -94,7 +100,7 @@ impl Outside {
                 gate,
                 exceptions: config.policy().exceptions,
                 patience: PATIENCE,
-                acknowledge_for: ACKNOWLEDGED,
+                acknowledge_for,
             })
         });
         let marking = github.and_then(|(section, client)| {
@@ -102,7 +108,7 @@ impl Outside {
             Some(Arc::new(Marking { client, repository: section.repository.as_str().into(), mark }))
         });
         let receivers = config.webhooks.iter().map(receiver).collect();
-        Self { receivers, answering, marking }
+        Self { receivers, answering, marking, keeping }
     }
 
     pub(super) fn tell(self) -> Told {
@@ -110,6 +116,7 @@ impl Outside {
             receivers: watch::Sender::new(self.receivers),
             answering: watch::Sender::new(self.answering),
             marking: watch::Sender::new(self.marking),
+            keeping: watch::Sender::new(self.keeping),
         }
     }
 }
@@ -132,6 +139,7 @@ pub(super) struct Told {
     receivers: watch::Sender<Arc<[Receiver]>>,
     answering: watch::Sender<Option<Arc<Answering>>>,
     marking: watch::Sender<Option<Arc<Marking>>>,
+    keeping: watch::Sender<Option<Keeping>>,
 }
 
 impl Told {
@@ -144,6 +152,11 @@ impl Told {
         });
         self.answering.send_replace(outside.answering);
         self.marking.send_replace(outside.marking);
+        self.keeping.send_if_modified(|it| {
+            let changes = *it != outside.keeping;
+            *it = outside.keeping;
+            changes
+        });
     }
 
     pub(super) fn start(&self, tasks: &Tasks, daemon: &Arc<Daemon>, bell: &Bell) {
@@ -159,6 +172,8 @@ impl Told {
         tasks.spawn("deliveries", async move {
             deliveries::answer_until(&answerer, answering, &bell, &until).await
         });
+        let (filer, keeping, until) = (Arc::clone(daemon), self.keeping.subscribe(), stop.clone());
+        tasks.spawn("issues", async move { keeping::file_until(&filer, keeping, &until).await });
         let (marker, marking) = (Arc::clone(daemon), self.marking.subscribe());
         let until: CancellationToken = stop.clone();
         tasks.spawn("checks", async move { checks::mark_until(&marker, marking, &until).await });

@@ -30,7 +30,7 @@ struct Body {
     reminders: u32,
     reminded: Option<i64>,
     misses: u32,
-    plain: bool,
+    follows: Option<u64>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -63,7 +63,7 @@ pub(in crate::store) fn entry_text(entry: &Entry) -> Result<String, RowError> {
         reminders: entry.reminders,
         reminded: entry.reminded.map(micros),
         misses: entry.misses,
-        plain: entry.plain,
+        follows: entry.follows,
     };
     text(ENTRY, &body)
 }
@@ -90,7 +90,7 @@ pub(in crate::store) fn entry(columns: &Columns) -> Result<Entry, RowError> {
         reminders: body.reminders,
         reminded: body.reminded.map(|it| time("reminded", it)).transpose()?,
         misses: body.misses,
-        plain: body.plain,
+        follows: body.follows,
     })
 }
 
