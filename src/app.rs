@@ -9,6 +9,7 @@ mod configuration;
 mod demo;
 mod gate;
 mod healthcheck;
+mod issues;
 mod platform;
 mod report;
 mod serve;
@@ -126,6 +127,7 @@ async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyh
         Command::Check(args) => check::check(&cli.global, args, &here, stop).await,
         Command::Accept(args) => accept::accept(&cli.global, args).await,
         Command::Report(args) => report::report(&cli.global, args, here),
+        Command::Issues(command) => issues::run(&cli.global, *command, here),
         Command::Gate(args) => gate::gate(args).await,
         Command::Healthcheck(args) => healthcheck::healthcheck(&cli.global, args).await,
         Command::Tenants(command) => tenants::run(&cli.global, command, &here).await,

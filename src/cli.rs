@@ -10,6 +10,7 @@
 
 pub mod arguments;
 pub mod daemon;
+pub mod issues;
 pub mod listing;
 pub mod manual;
 pub mod progress;
@@ -26,6 +27,7 @@ use clap::{Args, Parser, Subcommand};
 
 use self::arguments::{AcceptArgs, CheckArgs, DailyArgs, DemoArgs, PingArgs, VerifyArgs};
 use self::daemon::{GateArgs, HealthcheckArgs};
+use self::issues::IssuesCommand;
 use self::registry::TenantsCommand;
 use crate::telemetry::{LogFormat, Loudness};
 
@@ -110,6 +112,9 @@ pub enum Command {
     Accept(AcceptArgs),
     /// Tell how the fleet stands and what happened since; nothing is visited
     Report(DailyArgs),
+    /// Show what would be done to issues on GitHub
+    #[command(subcommand)]
+    Issues(IssuesCommand),
     /// Ask a running daemon whether a deployment may go ahead
     Gate(GateArgs),
     /// Is the daemon of this machine ready? For containers

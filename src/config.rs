@@ -8,7 +8,9 @@
 //! - a secret is kept as the place where it is read at each use; it is shown nowhere.
 
 mod check;
+mod defaults;
 mod fit;
+mod github;
 pub mod keys;
 mod load;
 pub mod problem;
@@ -58,6 +60,7 @@ pub struct Config {
     pub http: sections::Http,
     pub metrics: sections::Metrics,
     pub github: Option<sections::GitHub>,
+    pub webhooks: Vec<sections::Webhook>,
     pub provider: Option<sections::Provider>,
     pub gate: sections::Gate,
     pub secrets: sections::Secrets,

@@ -299,10 +299,23 @@ impl Daemon {
         });
         let finding = said.await?;
         if let Some(finding) = finding.clone() {
-            self.unkept.say(&finding);
-            self.change(|before| Some(before?.with(finding)));
+            self.tell(finding);
         }
         Ok(finding)
+    }
+
+    /// What a person said of a finding, for every reader; the store has it already.
+    pub fn tell(&self, finding: Finding) {
+        self.unkept.say(&finding);
+        self.change(|before| Some(before?.with(finding)));
+    }
+
+    /// A finding has an issue at that address now; the ledger has it already.
+    pub fn filed(&self, id: FindingId, url: &str) {
+        self.change(|before| {
+            let finding = before?.finding(id)?.clone();
+            Some(before?.with(Finding { issue_url: Some(url.to_owned()), ..finding }))
+        });
     }
 
     /// Does something with the store on a thread of its own: its calls block.

@@ -23,6 +23,7 @@ mod findings;
 mod finish;
 mod forms;
 mod gate;
+mod hooks;
 mod host;
 mod listen;
 mod live;
@@ -43,6 +44,7 @@ mod routes;
 mod said;
 mod scans;
 mod session;
+mod signature;
 mod stall;
 mod state;
 mod tenants;
@@ -59,6 +61,7 @@ use tokio_util::sync::CancellationToken;
 use self::options::{Limits, Options};
 use self::state::Shared;
 use crate::daemon::Daemon;
+use crate::deliveries::Bell;
 
 /// How the HTTP side asks for a reload: answered with every reason why the new configuration was refused.
 pub type Reload = mpsc::Sender<oneshot::Sender<Result<(), Vec<String>>>>;
@@ -72,6 +75,8 @@ pub struct Served {
     pub options: watch::Receiver<Arc<Options>>,
     pub reload: Reload,
     pub ready: watch::Receiver<Ready>,
+    /// Rung when GitHub has delivered something.
+    pub deliveries: Bell,
 }
 
 /// What must be up before the daemon calls itself ready. The store is asked when somebody wants to know.

@@ -29,6 +29,9 @@ pub mod standing;
 // Whether a deployment may go ahead.
 pub mod gate;
 
+// What has happened since somebody was told.
+pub mod news;
+
 // The pipeline, in the order of one cycle.
 
 // One cycle on one screen.
@@ -52,6 +55,9 @@ pub mod report;
 // The status page, drawn.
 pub mod page;
 
+// Which issues there should be, and what they say.
+pub mod issues;
+
 // What goes on while the daemon runs.
 
 // What Prometheus is told.
@@ -62,6 +68,21 @@ pub mod schedule;
 
 // The scan loop, and what its readers are told.
 pub mod daemon;
+
+// What is asked of GitHub and told to it.
+pub mod github;
+
+// What keeps the issues there as they should be.
+pub mod filing;
+
+// How the fleet stands, at the newest commit.
+pub mod checks;
+
+// What GitHub asks of us.
+pub mod deliveries;
+
+// What receivers of the operator's choice are told.
+pub mod webhooks;
 
 // The edges.
 pub mod app;

@@ -12,6 +12,7 @@
 
 pub mod detail;
 mod fleet;
+pub mod github;
 pub mod list;
 pub mod logs;
 mod register;
@@ -27,11 +28,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use prometheus::{Registry, TextEncoder};
 
+use crate::model::finding::Severity;
 use crate::model::report::Report;
 use crate::standing::Standing;
 
 use self::detail::DetailOptions;
 use self::fleet::Ages;
+use self::github::{GitHub, IssueAction};
 use self::logs::LogCounter;
 use self::requests::{RequestGuard, Requests};
 use self::scans::{ScanEnd, Scans};
@@ -47,6 +50,7 @@ pub struct Metrics {
     scans: Scans,
     upkeep: Upkeep,
     requests: Requests,
+    github: GitHub,
     log_counter: LogCounter,
     published: Mutex<Option<Arc<Published>>>,
 }
@@ -68,6 +72,7 @@ impl Default for Metrics {
             scans: Scans::new(&registry),
             upkeep: Upkeep::new(&registry),
             requests: Requests::new(&registry),
+            github: GitHub::new(&registry),
             log_counter: LogCounter::new(&registry),
             published: Mutex::default(),
             registry,
@@ -177,6 +182,34 @@ impl Metrics {
 
     pub fn store_write_failed(&self) {
         self.upkeep.store_write_failed();
+    }
+
+    /// What may be asked of GitHub, each counted from 0. Told once GitHub is configured.
+    pub fn github_operations(&self, operations: &[&str]) {
+        self.github.operations(operations);
+    }
+
+    /// A request to GitHub ended. `operation` is one of those that were told.
+    pub fn github_request(&self, operation: &str, took: Duration, well: bool) {
+        self.github.request(operation, took, well);
+    }
+
+    /// What GitHub says of its limits.
+    pub fn github_budget(&self, resource: &str, limit: u32, remaining: u32, reset: Timestamp) {
+        self.github.budget(resource, limit, remaining, reset);
+    }
+
+    pub fn github_succeeded(&self, at: Timestamp) {
+        self.github.succeeded(at);
+    }
+
+    /// How much waits for GitHub, and how many issues are kept open for findings of each severity.
+    pub fn github_issues(&self, queue: usize, open: impl Fn(Severity) -> usize) {
+        self.github.issues(queue, open);
+    }
+
+    pub fn github_issue_action(&self, action: IssueAction) {
+        self.github.action(action);
     }
 
     /// A layer for the log that counts warnings and errors here.

@@ -9,6 +9,8 @@ pub mod change;
 pub mod finding;
 pub mod fingerprint;
 pub mod gate;
+pub mod issue;
+pub mod news;
 pub mod observation;
 pub mod policy;
 pub mod relation;

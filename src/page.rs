@@ -29,8 +29,6 @@ pub mod verdict;
 
 mod blast;
 mod choice;
-mod commands;
-mod evidence;
 pub mod history;
 mod identity;
 mod moment;

@@ -8,7 +8,10 @@
 //! - an unverified tenant is shown in every format, never left out as if it were clean;
 //! - a report is written to any writer and held only once, so that a fleet of 100 000 tenants fits.
 
+pub mod commands;
 pub mod daily;
+pub mod event;
+pub mod evidence;
 pub mod explain;
 pub mod gate;
 pub mod github;

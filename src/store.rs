@@ -17,9 +17,12 @@
 //! - no other file turns core types into rows than `rows`.
 
 mod changes;
+pub mod deliveries;
 pub mod error;
+pub mod events;
 pub mod findings;
 pub mod hold;
+pub mod issues;
 mod key;
 pub mod latencies;
 pub mod memory;

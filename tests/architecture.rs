@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("detect", &["model"]),
     ("standing", &["model"]),
     ("gate", &["model", "standing"]),
+    ("news", &["model", "standing"]),
     // Plumbing that speaks of addresses.
     ("dsn", &["model", "secret"]),
     ("tls", &["dsn"]),
@@ -40,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "model", "secret"]),
     ("report", &["gate", "model"]),
     ("page", &["model", "report", "standing"]),
+    ("issues", &["model", "report", "standing"]),
     (
         "monitor",
         &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
@@ -47,6 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What goes on while the daemon runs.
     ("metrics", &["model", "standing"]),
     ("schedule", &["clock", "model"]),
+    ("github", &["clock", "metrics", "secret"]),
     (
         "daemon",
         &[
@@ -54,33 +57,54 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
+    ("filing", &["clock", "daemon", "github", "issues", "metrics", "model", "standing", "store"]),
+    ("checks", &["daemon", "github", "model"]),
+    ("deliveries", &["clock", "daemon", "gate", "github", "model", "report", "schedule"]),
+    ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
     // The edges.
     (
         "http",
         &[
-            "clock", "daemon", "gate", "model", "monitor", "page", "registry", "report",
-            "schedule", "standing", "store",
+            "clock",
+            "daemon",
+            "deliveries",
+            "gate",
+            "model",
+            "monitor",
+            "page",
+            "registry",
+            "report",
+            "schedule",
+            "secret",
+            "standing",
+            "store",
         ],
     ),
     ("client", &["model", "registry", "report", "secret"]),
-    ("config", &["dsn", "model", "registry", "schedule", "secret"]),
-    ("cli", &["model", "report", "secret", "telemetry"]),
+    ("config", &["dsn", "issues", "model", "registry", "schedule", "secret"]),
+    ("cli", &["issues", "model", "report", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),
     // The composition root joins them all.
     (
         "app",
         &[
+            "checks",
             "cli",
             "client",
             "clock",
             "config",
             "daemon",
+            "deliveries",
             "demo",
+            "filing",
             "gate",
+            "github",
             "http",
+            "issues",
             "metrics",
             "model",
             "monitor",
+            "news",
             "probe",
             "registry",
             "report",
@@ -90,13 +114,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "tasks",
             "telemetry",
+            "webhooks",
         ],
     ),
     ("main", &[]),
 ];
 
 /// Decisions over values, and what they must not contain in any spelling.
-const PURE: &[&str] = &["model", "detect", "standing", "gate"];
+const PURE: &[&str] = &["model", "detect", "standing", "gate", "news", "issues"];
 const EFFECTS: &[&str] = &[
     "async ",
     ".await",

@@ -191,6 +191,7 @@ fn an_empty_file_is_the_defaults() {
     let config = parse("", &BTreeMap::new()).unwrap();
     expect![[r#"
         sources = []
+        webhooks = []
 
         [gate]
         max_age = "30m"
@@ -334,6 +335,39 @@ monitor = { user = "m" }
 }
 
 #[test]
+fn a_token_goes_only_where_it_is_safe_and_a_repository_is_one() {
+    check(
+        r#"
+[github]
+repository = "acme"
+api_url = "http://git.example.com"
+token = "x"
+app_id = 3
+instance = "a b"
+[[github.routes]]
+kinds = ["shared_clusters"]
+repository = "acme/../ops"
+labels = ["a,b"]
+"#,
+        &expect![[r#"
+            watertight.toml:3: github.repository: it is no repository; write for example "acme/operations"
+            watertight.toml:5: github.token: an app's id, installation or key stands beside it; keep one of the two
+            watertight.toml:4: github.api_url: it is no https address; write for example "https://git.example.com/api/v3"
+            watertight.toml:7: github.instance: it is not 1 to 40 letters, digits, '-', '_' and '.'; write for example "production"
+            watertight.toml:10: github.routes[1].repository: it is no repository; write for example "acme/operations"
+            watertight.toml:9: github.routes[1].kinds: it names no finding's kind; write for example ["shared_cluster"]
+            watertight.toml:11: github.routes[1].labels: a label is longer than 50 characters, or holds a comma; shorten it
+        "#]],
+    );
+    check(
+        "[github]\nrepository = \"acme/ops\"\napp_id = 3",
+        &expect![[r#"
+            watertight.toml:3: github.app_id: an app needs app_id, installation_id and private_key; write all three
+        "#]],
+    );
+}
+
+#[test]
 fn a_syntax_error_hides_no_other_problem_and_makes_up_none() {
     check(
         "[probe]\ntimeout = \nconcurency = 3\n[store\nurl = 'x'\n",
@@ -352,9 +386,9 @@ fn a_syntax_error_hides_no_other_problem_and_makes_up_none() {
     check(
         "a = 1\na = 2\n",
         &expect![[r#"
-        watertight.toml:1: a: no such key; remove it; known here: store, policy, probe, schedule, log, http, metrics, github, provider, gate, secrets, provision, routing, sources, tenants
-        watertight.toml:2: it is no TOML: duplicate key; mend the syntax of this line
-    "#]],
+            watertight.toml:1: a: no such key; remove it; known here: store, policy, probe, schedule, log, http, metrics, github, webhooks, provider, gate, secrets, provision, routing, sources, tenants
+            watertight.toml:2: it is no TOML: duplicate key; mend the syntax of this line
+        "#]],
     );
     check(
         "probe = 1\ntenants = 1\nsources = {}\n",
@@ -511,7 +545,7 @@ fn the_environment_wins_over_the_file() {
             ("WATERTIGHT__", "1"),
         ],
         &expect![[r#"
-            WATERTIGHT__: no such key; remove it; known here: store, policy, probe, schedule, log, http, metrics, github, provider, gate, secrets, provision, routing, sources, tenants
+            WATERTIGHT__: no such key; remove it; known here: store, policy, probe, schedule, log, http, metrics, github, webhooks, provider, gate, secrets, provision, routing, sources, tenants
             WATERTIGHT__PROBE__CONCURRENCY: probe.concurrency: it must be a whole number, and is text; write a whole number from 1 to 20000, without quotes
             WATERTIGHT__PROBE__TIMEOT: probe.timeot: no such key; did you mean `timeout`?
             WATERTIGHT__PROBE__TIMEOUT__X: probe.timeout.x: no such key; `timeout` has no keys of its own
@@ -545,7 +579,7 @@ fn a_section_may_come_partly_from_the_file_and_partly_from_the_environment() {
         "",
         "WATERTIGHT__GITHUB__REPOSITORY",
         &expect![[
-            r#"None Some(GitHub { repository: "x", api_url: None, token: None, app_id: None, installation_id: None, private_key: None, mode: None, webhook_secret: None, allow_public: false })"#
+            r#"None Some(GitHub { repository: "x", api_url: None, token: None, app_id: None, installation_id: None, private_key: None, mode: None, webhook_secret: None, allow_public: false, deployments: None, status: None })"#
         ]],
     );
     check(

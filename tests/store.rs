@@ -15,6 +15,8 @@ mod file;
 mod findings;
 #[path = "store/first_shape.rs"]
 mod first_shape;
+#[path = "store/ledger.rs"]
+mod ledger;
 #[path = "store/life.rs"]
 mod life;
 #[path = "store/suite.rs"]
@@ -78,4 +80,12 @@ conformance! { life:
     changes_are_on_record_with_name_and_ticket,
     overrides_are_on_record_the_latest_first,
     failures_under_the_suspicion_of_ourselves_leave_who_answered_as_it_was,
+}
+
+conformance! { ledger:
+    an_entry_comes_back_as_it_was,
+    of_a_subject_the_last_entry_counts,
+    a_finding_tells_the_page_of_its_issue,
+    writes_and_waits_are_remembered,
+    what_is_long_over_makes_room,
 }

@@ -9,6 +9,7 @@
 //! - a stop ends a running scan early, and what it had seen is stored.
 
 mod live;
+mod outside;
 mod reload;
 mod systemd;
 
@@ -23,6 +24,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::live::{Live, Served};
+use self::outside::Clients;
 use self::reload::Reloading;
 use super::Ended;
 use super::platform::{Platform, Use, configuration};
@@ -30,6 +32,7 @@ use crate::cli::Global;
 use crate::clock;
 use crate::config::NoFile;
 use crate::daemon::{Daemon, timetable};
+use crate::deliveries::Bell;
 use crate::http::{self, Ready};
 use crate::metrics::Metrics;
 use crate::model::report::Trigger;
@@ -73,6 +76,13 @@ struct Reached {
     hangups: Signal,
 }
 
+/// What a reload replaces, and what it replaces it with.
+struct Changing {
+    served: Served,
+    clients: Clients,
+    metrics: Arc<Metrics>,
+}
+
 /// Serves the platform until it is stopped.
 pub(super) async fn run(
     platform: Platform,
@@ -80,7 +90,9 @@ pub(super) async fn run(
     running: Running,
     stop: &CancellationToken,
 ) -> anyhow::Result<Ended> {
-    let live = match Live::of(&platform.config, platform.recognise()) {
+    let Running { logs, metrics } = running;
+    let clients = Clients::default();
+    let live = match Live::of(&platform.config, platform.recognise(), &clients, &metrics) {
         Ok(live) => live,
         Err(refused) => return Ok(refused),
     };
@@ -91,7 +103,6 @@ pub(super) async fn run(
     };
     // Before anybody can know of us: a hangup that nobody listens for would end the process.
     let hangups = signal(SignalKind::hangup()).context("listen for hangups")?;
-    let Running { logs, metrics } = running;
     let served = live.serve(logs);
     let store = Arc::clone(&platform.store);
     let daemon = Arc::new(Daemon::new(store, served.settings(), Arc::clone(&metrics)));
@@ -100,7 +111,8 @@ pub(super) async fn run(
     tracing::info!("watertight listens on {}", listener.local_addr().context("ask for the port")?);
     let tasks = Tasks::new(stop.clone());
     let reached = Reached { listener, hangups };
-    start(&tasks, &platform, global, &daemon, served, metrics, reached);
+    let changing = Changing { served, clients, metrics };
+    start(&tasks, &platform, global, &daemon, changing, reached);
     systemd::tell(&[NotifyState::Ready]);
     daemon.desk().ask(Scope::Fleet, Trigger::Schedule);
     stop.cancelled().await;
@@ -117,15 +129,21 @@ fn start(
     platform: &Platform,
     global: &Global,
     daemon: &Arc<Daemon>,
-    served: Served,
-    metrics: Arc<Metrics>,
+    Changing { served, clients, metrics }: Changing,
     Reached { listener, hangups }: Reached,
 ) {
     let stop = tasks.stop().clone();
     let (reload, requests) = mpsc::channel(RELOADS);
     let (ready, up) = watch::channel(Ready { configuration: true, schedule: true });
-    let reader =
-        http::Served { daemon: Arc::clone(daemon), options: served.options(), reload, ready: up };
+    let deliveries = Bell::default();
+    served.outside().start(tasks, daemon, &deliveries);
+    let reader = http::Served {
+        daemon: Arc::clone(daemon),
+        options: served.options(),
+        reload,
+        ready: up,
+        deliveries,
+    };
     let (socket, at_socket, until) = (platform.store.socket(), reader.clone(), stop.clone());
     tasks.spawn("http", http::serve_tcp(listener, reader, stop.clone()));
     tasks.spawn("socket", async move {
@@ -147,6 +165,7 @@ fn start(
         tasks.spawn("watchdog", systemd::give_signs_of_life(every, stop.clone()));
     }
     let (global, config) = (global.clone(), platform.config.clone());
-    let reloading = Reloading { global, config, recognise: platform.recognise(), served, metrics };
+    let reloading =
+        Reloading { global, config, recognise: platform.recognise(), served, clients, metrics };
     tasks.spawn("reload", reloading.run(requests, hangups, stop));
 }

@@ -5,6 +5,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::issues::options::Mode;
 use crate::model::finding::Severity;
 use crate::report::Format;
 use crate::report::daily;
@@ -38,6 +39,10 @@ pub fn daily() -> impl TypedValueParser<Value = Format> {
 pub fn listing() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new([Format::Table, Format::Json].map(Format::label))
         .map(|it| Format::parse(&it).expect(LISTED))
+}
+
+pub fn mode() -> impl TypedValueParser<Value = Mode> {
+    PossibleValuesParser::new(Mode::ALL.map(Mode::label)).map(|it| Mode::parse(&it).expect(LISTED))
 }
 
 pub fn log_format() -> impl TypedValueParser<Value = LogFormat> {

@@ -15,9 +15,11 @@ use super::sections::Source;
 use super::values::Url;
 use super::walk::MISSING;
 use crate::dsn::Dsn;
+use crate::model::finding::Kind;
 use crate::model::tenant::Origin;
 use crate::registry::tenant::{Trust, build};
 use crate::schedule::cron::{Moments, MomentsError};
+use crate::secret::SecretRef;
 
 pub(super) fn problems(config: &Config, lines: &BTreeMap<String, u32>) -> Vec<Problem> {
     let mut told = Told { file: &config.file, lines, problems: Vec::new() };
@@ -27,6 +29,8 @@ pub(super) fn problems(config: &Config, lines: &BTreeMap<String, u32>) -> Vec<Pr
     }
     schedule(config, &mut told);
     http(config, &mut told);
+    webhooks(config, &mut told);
+    deployments(config, &mut told);
     if let Some(path) = &config.probe.ca_file
         && !path.is_file()
     {
@@ -36,6 +40,9 @@ pub(super) fn problems(config: &Config, lines: &BTreeMap<String, u32>) -> Vec<Pr
         && let Some(postgres) = &provision.postgres
     {
         told.connection("provision.postgres.admin_url", &postgres.admin_url);
+    }
+    for (key, message, remedy) in config.github.iter().flat_map(super::github::problems) {
+        told.tell(&key, &message, &remedy);
     }
     tenants(config, &mut told);
     told.problems
@@ -137,6 +144,41 @@ fn http(config: &Config, told: &mut Told<'_>) {
         if !names.insert(&token.name) {
             let key = format!("http.tokens[{}].name", index + 1);
             told.tell(&key, "another token has this name", "give each token a name of its own");
+        }
+    }
+}
+
+fn webhooks(config: &Config, told: &mut Told<'_>) {
+    let mut names = std::collections::BTreeSet::new();
+    for (index, webhook) in config.webhooks.iter().enumerate() {
+        let key = |name: &str| format!("webhooks[{}].{name}", index + 1);
+        if !names.insert(&webhook.name) {
+            let remedy = "give each receiver a name of its own";
+            told.tell(&key("name"), "another receiver has this name", remedy);
+        }
+        if let SecretRef::Inline(url) = &webhook.url.0
+            && !url.expose().starts_with("https://")
+            && !url.expose().starts_with("http://")
+        {
+            let remedy = "write an address that begins with https://";
+            told.tell(&key("url"), "it is no address of the web", remedy);
+        }
+        for kind in webhook.kinds.iter().flatten().filter(|it| Kind::parse(it).is_none()) {
+            let message = format!("{kind:?} is no finding's kind");
+            told.tell(&key("kinds"), &message, "write kinds such as \"shared_database\"");
+        }
+    }
+}
+
+fn deployments(config: &Config, told: &mut Told<'_>) {
+    let named = config.github.as_ref().and_then(|it| it.deployments.as_ref());
+    for name in named.into_iter().flatten() {
+        let is_one = name.split_once('/').is_some_and(|(owner, name)| {
+            !owner.is_empty() && !name.is_empty() && !name.contains('/')
+        });
+        if !is_one {
+            let message = format!("{name:?} is no repository");
+            told.tell("github.deployments", &message, "write \"owner/name\"");
         }
     }
 }

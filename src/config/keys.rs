@@ -70,6 +70,7 @@ pub const ROOT: &[Key] = &[
     key("http", Table(HTTP)),
     key("metrics", Table(METRICS)),
     key("github", Table(GITHUB)),
+    key("webhooks", Tables(WEBHOOK)),
     key("provider", Table(PROVIDER)),
     key("gate", Table(&[key("max_age", Duration(1, 30 * DAY)), key("min_coverage", Share)])),
     key("secrets", Table(SECRETS)),
@@ -118,6 +119,7 @@ const HTTP: &[Key] = &[
     key("tls_cert", Text),
     key("tls_key", Text),
     key("tenant_path", Text),
+    key("public_url", Url),
     key("tokens", Tables(TOKEN)),
 ];
 
@@ -142,6 +144,39 @@ const GITHUB: &[Key] = &[
     key("mode", Word(&["observe", "file"])),
     key("webhook_secret", Secret),
     key("allow_public", Flag),
+    key("instance", Text),
+    key("reopen_within", Duration(0, 365 * DAY)),
+    key("acknowledge_for", Duration(60 * 60, 365 * DAY)),
+    key("umbrella_above", Count(1, 1_000)),
+    key(
+        "remind",
+        Table(&[
+            key("critical", Duration(60 * 60, 365 * DAY)),
+            key("high", Duration(60 * 60, 365 * DAY)),
+        ]),
+    ),
+    key("runbook_url", Url),
+    key("routes", Tables(ROUTE)),
+    key("deployments", Texts),
+    key("status", Word(&["off", "status", "check_run"])),
+];
+
+const ROUTE: &[Key] = &[
+    key("kinds", Texts),
+    key("severity", Word(&["critical", "high", "medium", "low"])),
+    key("tenants", Texts),
+    key("repository", Text),
+    key("assignees", Texts),
+    key("labels", Texts),
+];
+
+const WEBHOOK: &[Key] = &[
+    required("name", Text),
+    required("url", Secret),
+    required("secret", Secret),
+    key("kinds", Texts),
+    key("severity", Word(&["low", "medium", "high", "critical"])),
+    key("environment", Text),
 ];
 
 const PROVIDER: &[Key] = &[

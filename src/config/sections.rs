@@ -120,6 +120,8 @@ pub struct Http {
     pub tls_key: Option<PathBuf>,
     /// A second path for the tenants' operations. Default: none.
     pub tenant_path: Option<String>,
+    /// Where people reach the status page: issues link to it. Default: none, and nothing does.
+    pub public_url: Option<Url>,
     pub tokens: Vec<Token>,
 }
 
@@ -157,9 +159,69 @@ pub struct GitHub {
     /// `observe` (default) or `file`.
     pub mode: Option<String>,
     pub webhook_secret: Option<Hidden>,
-    /// May file into a public repository. Default: false.
+    /// May file into a public repository. Default: false. Issues name tenants.
     #[serde(default)]
     pub allow_public: bool,
+    /// Tells daemons apart that file into one repository: each needs a word of its own. Default: `default`.
+    pub instance: Option<String>,
+    /// Trouble that returns so soon opens its old issue again. Default: 168 h. At 0 each return is a new issue.
+    pub reopen_within: Option<Span>,
+    /// For how long a person's word on an issue silences its finding. Default: 720 h.
+    pub acknowledge_for: Option<Span>,
+    /// Issues of their own, at most; the rest stands in one. Default: 20.
+    pub umbrella_above: Option<u32>,
+    /// Reminders, at most three for an issue. Default: none.
+    pub remind: Option<Remind>,
+    /// Where the runbooks are, one page for each alert. Default: none, and no issue links to one.
+    pub runbook_url: Option<Url>,
+    /// The first that fits a finding counts; what none fits goes to `repository`.
+    #[serde(default)]
+    pub routes: Vec<IssueRoute>,
+    /// Repositories whose deployments are judged. Default: `repository` alone.
+    pub deployments: Option<Vec<String>>,
+    /// What each scan of the whole fleet leaves at the newest commit: `off` (default), `status` or `check_run`, which only
+    /// an app may make.
+    pub status: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Remind {
+    /// Between two.
+    pub critical: Option<Span>,
+    pub high: Option<Span>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IssueRoute {
+    /// Default: all.
+    pub kinds: Option<Vec<String>>,
+    /// And worse. Default: all.
+    pub severity: Option<String>,
+    /// Ids, with `*` for any run of characters; one member that fits is enough. Default: all.
+    pub tenants: Option<Vec<String>>,
+    pub repository: Option<String>,
+    pub assignees: Option<Vec<String>>,
+    /// Beside our own.
+    pub labels: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// What its queue is known by. Another name is another receiver, which hears of everything that stands.
+    pub name: String,
+    /// Kept as a secret: chat systems give out addresses that whoever knows may write to.
+    pub url: Hidden,
+    /// Signs what is sent.
+    pub secret: Hidden,
+    /// Findings' kinds. Default: all.
+    pub kinds: Option<Vec<String>>,
+    /// Of this severity or a worse one. Default: all.
+    pub severity: Option<String>,
+    /// Only findings with a member in it. Default: all.
+    pub environment: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -286,85 +348,4 @@ pub struct Source {
 
 const fn max_shrink() -> f64 {
     0.1
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self { url: Url::new("sqlite:watertight.db") }
-    }
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            isolation: "cluster".to_owned(),
-            unhealthy_after: 2,
-            exceptions: Vec::new(),
-            mass_failure: MassFailure::default(),
-        }
-    }
-}
-
-impl Default for MassFailure {
-    fn default() -> Self {
-        Self { share: 0.5, at_least: 10 }
-    }
-}
-
-impl Default for Probe {
-    fn default() -> Self {
-        Self {
-            timeout: Span::seconds(5),
-            login: None,
-            ca_file: None,
-            auth_retry: Span::seconds(60 * 60),
-            concurrency: 64,
-            per_server: 4,
-            replication_proof: false,
-        }
-    }
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        Self {
-            scan: "0 */5 * * * *".to_owned(),
-            audit: "0 0 */6 * * *".to_owned(),
-            report: "0 0 10 * * *".to_owned(),
-            timezone: "UTC".to_owned(),
-            jitter: Span::seconds(2),
-        }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { level: "info".to_owned() }
-    }
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:9877".to_owned(),
-            hosts: vec!["localhost".to_owned()],
-            metrics: "open".to_owned(),
-            tls_cert: None,
-            tls_key: None,
-            tenant_path: None,
-            tokens: Vec::new(),
-        }
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self { tenant_detail: "auto".to_owned(), tenant_detail_limit: 2000 }
-    }
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self { max_age: Span::seconds(30 * 60), min_coverage: 0.98 }
-    }
 }

@@ -52,11 +52,11 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for MaybeBody<T> {
     }
 }
 
-fn wrong_media() -> Problem {
+pub(super) fn wrong_media() -> Problem {
     Problem::new(Kind::WrongMedia, "send the body as `Content-Type: application/json`")
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let given = headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let essence = given.and_then(|it| it.split(';').next()).map(str::trim);
     essence.is_some_and(|it| it.eq_ignore_ascii_case("application/json"))
@@ -68,8 +68,18 @@ pub(super) async fn read(
     body: axum::body::Body,
     shared: &Shared,
 ) -> Result<Vec<u8>, Problem> {
+    read_at_most(headers, body, shared, shared.limits.body).await
+}
+
+/// The same, of another size.
+pub(super) async fn read_at_most(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    shared: &Shared,
+    at_most: usize,
+) -> Result<Vec<u8>, Problem> {
     let limits = &shared.limits;
-    let reading = gather(headers, body, limits.body);
+    let reading = gather(headers, body, at_most);
     tokio::time::timeout(limits.transfer, reading).await.unwrap_or_else(|_| {
         let detail = format!("its body did not arrive within {:?}", limits.transfer);
         Err(Problem::new(Kind::TooSlow, detail))

@@ -24,6 +24,7 @@ use super::caller::COOKIE;
 use super::options::sha256;
 use super::problem::ProblemView;
 use super::routes;
+use super::signature;
 use super::state::Shared;
 
 /// The text, and its version.
@@ -40,9 +41,14 @@ pub(super) fn head() -> OpenApi {
     let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     let cookie = ApiKeyValue::new(COOKIE);
     let session = SecurityScheme::ApiKey(ApiKey::Cookie(cookie));
+    let signature = ApiKeyValue::with_description(
+        signature::HEADER,
+        "`sha256=` and the HMAC-SHA-256 of the body with `github.webhook_secret`",
+    );
     let components = ComponentsBuilder::new()
         .security_scheme("token", token)
         .security_scheme("session", session)
+        .security_scheme("signature", SecurityScheme::ApiKey(ApiKey::Header(signature)))
         .schema(ProblemView::name(), ProblemView::schema())
         .build();
     let info = InfoBuilder::new()

@@ -14,6 +14,7 @@ use super::certificates;
 use super::role::Role;
 use crate::gate::GateOptions;
 use crate::model::policy::Exception;
+use crate::secret::SecretRef;
 
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -24,6 +25,8 @@ pub struct Options {
     /// Certificate and key, in PEM. Without them, plain HTTP.
     pub tls: Option<Tls>,
     pub gate: Gate,
+    /// What GitHub signs its deliveries with. Without it, none is taken.
+    pub webhook_secret: Option<SecretRef>,
     pub limits: Limits,
 }
 

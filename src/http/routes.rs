@@ -19,7 +19,9 @@ use super::document;
 use super::finish::{finish, panicked};
 use super::problem::{Kind, Problem};
 use super::state::Shared;
-use super::{changes, daily, findings, gate, liveness, local, metrics, pages, scans, tenants};
+use super::{
+    changes, daily, findings, gate, hooks, liveness, local, metrics, pages, scans, tenants,
+};
 
 /// Answered to anybody, by whatever name they call us.
 pub(super) const ANYBODYS: [&str; 2] = ["/-/healthy", "/-/ready"];
@@ -49,6 +51,7 @@ pub(super) fn api() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(gate::judge))
         .routes(routes!(gate::put_override))
         .routes(routes!(daily::report))
+        .routes(routes!(hooks::github))
         .routes(routes!(metrics::scrape))
         .routes(routes!(document::served))
 }

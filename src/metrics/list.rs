@@ -5,11 +5,11 @@
 //!
 //! Why some are absent and not 0: a 0 is a claim. A gauge of something that nobody has looked at yet has no value, and a
 //! counter whose label words are not fixed yet has none that could be there:
-//! - `Since::Known`: until it is told for the first time (the last success of a scan, the store's size);
+//! - `Since::Known`: until it is told for the first time (the last success of a scan, the store's size, and all of
+//!   GitHub where it is configured);
 //! - `Since::Scan`: before the first finished scan nobody knows how the fleet is;
-//! - `Since::Later`: what GitHub and a provider say of their limits, the issues that are open there and the reports that
-//!   wait for it, requests by operations that have no names yet, decisions of routing, and the oldest operation while
-//!   none can run.
+//! - `Since::Later`: what a provider says of its limits, requests by operations that have no names yet, decisions of
+//!   routing, and the oldest operation while none can run.
 //!
 //! What can be said without a feeder is there at 0 from the start: no operation was begun, none is in flight or stuck, no
 //! pre-flight check failed, no issue was touched.
@@ -179,23 +179,23 @@ families! {
     TENANT_DETAIL_WITHHELD = Gauge, Scan, "tenant_detail_withheld", [],
         "Tenants that have no series of their own.";
 
-    GITHUB_REQUESTS = Counter, Later, "github_requests_total", ["operation"],
+    GITHUB_REQUESTS = Counter, Known, "github_requests_total", ["operation"],
         "Requests to GitHub.";
-    GITHUB_REQUEST_FAILURES = Counter, Later, "github_request_failures_total", ["operation"],
+    GITHUB_REQUEST_FAILURES = Counter, Known, "github_request_failures_total", ["operation"],
         "Requests to GitHub that failed.";
-    GITHUB_REQUEST_DURATION = Histogram(CALL_SECONDS), Later, "github_request_duration_seconds", ["operation"],
+    GITHUB_REQUEST_DURATION = Histogram(CALL_SECONDS), Known, "github_request_duration_seconds", ["operation"],
         "How long requests to GitHub took.";
-    GITHUB_RATE_LIMIT = Gauge, Later, "github_rate_limit", ["resource"],
+    GITHUB_RATE_LIMIT = Gauge, Known, "github_rate_limit", ["resource"],
         "Requests that GitHub allows in its window.";
-    GITHUB_RATE_LIMIT_REMAINING = Gauge, Later, "github_rate_limit_remaining", ["resource"],
+    GITHUB_RATE_LIMIT_REMAINING = Gauge, Known, "github_rate_limit_remaining", ["resource"],
         "Requests that GitHub still allows in its window.";
-    GITHUB_RATE_LIMIT_RESET = Gauge, Later, "github_rate_limit_reset_timestamp_seconds", ["resource"],
+    GITHUB_RATE_LIMIT_RESET = Gauge, Known, "github_rate_limit_reset_timestamp_seconds", ["resource"],
         "When GitHub's window begins anew.";
-    GITHUB_OPEN_ISSUES = Gauge, Later, "github_open_issues", ["severity"],
+    GITHUB_OPEN_ISSUES = Gauge, Known, "github_open_issues", ["severity"],
         "Issues that this daemon keeps open.";
-    GITHUB_QUEUE_LENGTH = Gauge, Later, "github_queue_length", [],
+    GITHUB_QUEUE_LENGTH = Gauge, Known, "github_queue_length", [],
         "Reports that wait for GitHub.";
-    GITHUB_LAST_SUCCESS = Gauge, Later, "github_last_success_timestamp_seconds", [],
+    GITHUB_LAST_SUCCESS = Gauge, Known, "github_last_success_timestamp_seconds", [],
         "When GitHub took a request last.";
     GITHUB_ISSUE_ACTIONS = Counter, Start, "github_issue_actions_total", ["action"],
         "What was done to issues.";

@@ -6,13 +6,11 @@
 use prometheus::Registry;
 
 use super::list::{
-    Family, GITHUB_ISSUE_ACTIONS, OPERATION_DURATION, OPERATION_STEP_FAILURES,
-    OPERATIONS_IN_FLIGHT, OPERATIONS_ROLLED_BACK, OPERATIONS_STARTED, OPERATIONS_STUCK,
-    OPERATIONS_SUCCEEDED, PREFLIGHT_FAILURES,
+    Family, OPERATION_DURATION, OPERATION_STEP_FAILURES, OPERATIONS_IN_FLIGHT,
+    OPERATIONS_ROLLED_BACK, OPERATIONS_STARTED, OPERATIONS_STUCK, OPERATIONS_SUCCEEDED,
+    PREFLIGHT_FAILURES,
 };
 use super::register::{counters, gauges, histograms};
-
-const ISSUE_ACTIONS: [&str; 4] = ["created", "updated", "closed", "reopened"];
 
 const PROVISION: &str = "provision";
 const OPERATIONS: [&str; 3] = [PROVISION, "deprovision", "rehome"];
@@ -53,7 +51,6 @@ pub(super) fn register(registry: &Registry) {
             counters.with_label_values(&[word]);
         }
     };
-    zeros(&GITHUB_ISSUE_ACTIONS, &ISSUE_ACTIONS);
     zeros(&PREFLIGHT_FAILURES, &CHECKS);
     for family in
         [&OPERATIONS_STARTED, &OPERATIONS_SUCCEEDED, &OPERATIONS_ROLLED_BACK, &OPERATIONS_STUCK]

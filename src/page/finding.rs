@@ -8,14 +8,14 @@ use askama::Template;
 use jiff::Timestamp;
 
 use super::blast::{self, Blast};
-use super::commands::{self, Command, Piece};
-use super::evidence::{self, Shown};
 use super::frame::{Frame, Section};
 use super::moment::Moment;
 use super::rows::{self, LONGEST};
 use super::words;
 use crate::model::finding::{Finding, State};
 use crate::model::tenant::TenantId;
+use crate::report::commands::{self, Command, Piece};
+use crate::report::evidence::{self, Shown};
 use crate::report::explain;
 use crate::report::visible::clipped;
 
@@ -84,7 +84,7 @@ pub fn render(view: &View<'_>) -> Result<String, askama::Error> {
         frame,
         section: Section::Findings,
         finding,
-        title: words::plain(finding.claim.kind.label()),
+        title: explain::plain(finding.claim.kind.label()),
         summary: rows::sentence(&finding.claim.summary),
         meaning: explain::meaning(finding.claim.kind),
         first_seen: frame.moment(finding.first_seen),

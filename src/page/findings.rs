@@ -14,6 +14,7 @@ use super::query::{Query, Sort};
 use super::rows::{self, FindingRow};
 use super::words;
 use crate::model::finding::{Finding, Kind, Severity, State};
+use crate::report::explain;
 
 const PATH: &str = "/findings";
 /// Orders that say something of findings.
@@ -58,7 +59,7 @@ pub fn render(view: &View<'_>) -> Result<String, askama::Error> {
         findings: shown.iter().map(|it| FindingRow::of(it, frame.now)).collect(),
         caption: "Findings",
         paging,
-        kinds: choices(&kinds(all), query.kind, Kind::label, |it| words::plain(it.label())),
+        kinds: choices(&kinds(all), query.kind, Kind::label, |it| explain::plain(it.label())),
         severities: choices(Severity::ALL, query.severity, Severity::label, |it| {
             words::severity(it).to_owned()
         }),

@@ -24,6 +24,7 @@ use super::rows;
 use super::words;
 use crate::model::finding::{Finding, Kind, Severity};
 use crate::model::tenant::TenantId;
+use crate::report::explain;
 
 /// Groups drawn, worst first.
 const GROUPS: usize = 60;
@@ -148,14 +149,14 @@ fn legend(related: &[&Finding]) -> Vec<Legend> {
         *counts.entry(it.claim.kind).or_default() += 1;
     }
     let lines = counts.into_iter();
-    lines.map(|(kind, count)| Legend { kind, name: words::plain(kind.label()), count }).collect()
+    lines.map(|(kind, count)| Legend { kind, name: explain::plain(kind.label()), count }).collect()
 }
 
 fn relation<'a>(finding: &'a Finding, frame: &Frame<'_>) -> Relation<'a> {
     let members = &finding.claim.tenants;
     Relation {
         id: finding.id.to_string(),
-        kind: words::plain(finding.claim.kind.label()),
+        kind: explain::plain(finding.claim.kind.label()),
         severity: finding.claim.severity,
         certainty: finding.claim.certainty.label(),
         tenants: members.iter().take(NAMED).collect(),

@@ -7,9 +7,9 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 
 use super::moment::Moment;
-use super::words;
 use crate::model::finding::{Finding, Severity, State};
 use crate::model::tenant::TenantId;
+use crate::report::explain;
 use crate::report::visible::clipped;
 
 /// Characters of a sentence.
@@ -38,7 +38,7 @@ impl<'a> FindingRow<'a> {
             id: finding.id.to_string(),
             severity: finding.claim.severity,
             state: finding.state,
-            kind: words::plain(finding.claim.kind.label()),
+            kind: explain::plain(finding.claim.kind.label()),
             summary: sentence(&finding.claim.summary),
             tenants: members.iter().take(NAMED).collect(),
             more: members.len().saturating_sub(NAMED),

@@ -15,6 +15,7 @@ use super::{verdict, words};
 use crate::model::finding::{Finding, Health, Kind, Verdict};
 use crate::model::report::TenantReport;
 use crate::model::tenant::{Tenant, TenantId};
+use crate::report::explain;
 use crate::report::visible::clipped;
 use crate::standing::Standing;
 
@@ -90,7 +91,7 @@ pub(super) fn table<'a>(frame: &Frame<'a>, standing: &'a Standing, query: &'a Qu
             words::health(it).to_owned()
         }),
         environments: environments(standing, &query.environment),
-        kinds: choices(Kind::ALL, query.kind, Kind::label, |it| words::plain(it.label())),
+        kinds: choices(Kind::ALL, query.kind, Kind::label, |it| explain::plain(it.label())),
         orders: choices(&ORDERS, Some(query.sort), Sort::label, |it| it.text().to_owned()),
         query,
     }
@@ -185,7 +186,7 @@ fn why(tenant: &TenantReport, findings: &[&Finding], frame: &Frame<'_>) -> Strin
         findings.iter().filter(|it| it.breaches()).map(|it| it.claim.kind).collect();
     match tenant.isolation {
         Verdict::Breached => {
-            let kinds: Vec<String> = kinds.iter().map(|it| words::plain(it.label())).collect();
+            let kinds: Vec<String> = kinds.iter().map(|it| explain::plain(it.label())).collect();
             kinds.join(", ")
         }
         Verdict::Unverified => tenant.doubts.first().map_or_else(String::new, |it| sentence(it)),

@@ -11,16 +11,6 @@ use crate::model::finding::{Certainty, Health, Kind, Severity, State, Verdict};
 use crate::model::observation::Cause;
 use crate::model::report::Trigger;
 
-/// A label as words: `shared_database` is `Shared database`.
-pub(super) fn plain(label: &str) -> String {
-    let spaced = label.replace('_', " ");
-    let mut letters = spaced.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => String::new(),
-    }
-}
-
 pub(super) fn verdict(verdict: impl Borrow<Verdict>) -> &'static str {
     match verdict.borrow() {
         Verdict::Isolated => "Isolated",
@@ -175,9 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_become_words() {
-        assert_eq!(plain("shared_database"), "Shared database");
-        assert_eq!(plain(""), "");
+    fn one_is_not_told_as_many() {
         assert_eq!(count(1, "tenant"), "1 tenant");
         assert_eq!(count(0, "tenant"), "0 tenants");
     }

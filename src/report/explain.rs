@@ -4,6 +4,16 @@
 
 use crate::model::finding::{Kind, Severity};
 
+/// A label as words: `shared_database` is `Shared database`.
+pub fn plain(label: &str) -> String {
+    let spaced = label.replace('_', " ");
+    let mut letters = spaced.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
 /// One sentence: what a finding of this kind says.
 pub const fn meaning(kind: Kind) -> &'static str {
     match kind {
@@ -85,5 +95,16 @@ pub const fn usual_severity(kind: Kind) -> Severity {
         | Kind::PublicExposure
         | Kind::OrphanedProject => Severity::Medium,
         Kind::Degraded => Severity::Low,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_become_words() {
+        assert_eq!(plain("shared_database"), "Shared database");
+        assert_eq!(plain(""), "");
     }
 }

@@ -111,7 +111,7 @@ fn tenants(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Text that Markdown shows as it is. Takes what `visible` has passed: no line breaks are in it.
-pub(super) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() + 16);
     // Four spaces at the start would make a block of code, in which nothing is escaped.
     for c in text.trim().chars() {

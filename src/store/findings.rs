@@ -20,7 +20,10 @@ const RESOLVED_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// Of the resolved ones, the latest; so that a flapping fleet cannot fill the disk within those days.
 const RESOLVED_AT_MOST: u32 = 10_000;
 
-const COLUMNS: &str = "id, kind, state, last_seen, body, acknowledgement";
+/// The page of its issue comes from the ledger: a scan that began before the issue was filed must not forget it.
+const COLUMNS: &str = "id, kind, state, last_seen, body, acknowledgement,
+     (SELECT url FROM issues WHERE subject = findings.id AND standing <> 'lost'
+      ORDER BY issues.number DESC LIMIT 1)";
 
 impl Store {
     /// Pending, open and acknowledged ones, sorted by id.
@@ -58,7 +61,7 @@ impl Store {
             let mut resolved = transaction.prepare_cached(&sql)?;
             let rows = params![State::Resolved.label(), rows::micros(since), at_most];
             let found = resolved.query_and_then(rows, |row| {
-                let at = rows::time("resolved_at", row.get(6)?)?;
+                let at = rows::time("resolved_at", row.get(7)?)?;
                 Ok::<_, Fault>((finding(&columns(row)?)?, at))
             })?;
             found.collect()
@@ -190,5 +193,6 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         last_seen: row.get(3)?,
         body: row.get(4)?,
         acknowledgement: row.get(5)?,
+        issue_url: row.get(6)?,
     })
 }

@@ -20,6 +20,8 @@ use super::hold::Hold;
 const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("migrations/01_first.sql")),
     M::up(include_str!("migrations/02_life.sql")),
+    M::up(include_str!("migrations/03_issues.sql")),
+    M::up(include_str!("migrations/04_hooks.sql")),
 ];
 
 /// "WTGT": tells our files from every other SQLite database.

@@ -8,6 +8,7 @@
 //! are microseconds since 1970; what is finer is cut off.
 
 pub(super) mod finding;
+pub(super) mod issue;
 #[cfg(test)]
 mod tests;
 

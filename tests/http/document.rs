@@ -65,7 +65,10 @@ async fn every_operation_is_guarded_as_the_document_says() {
         let nobody = house.ask(method.clone(), &asked).send().await.unwrap().status();
         let router = house.ask(method.clone(), &asked).bearer_auth(secret(Role::Router));
         let router = router.send().await.unwrap().status();
-        if guarded {
+        if path == "/webhooks/github" {
+            // Guarded by a signature, for which there is no secret here.
+            assert_eq!((nobody, router), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
+        } else if guarded {
             assert_eq!(nobody, StatusCode::UNAUTHORIZED, "{method} {path}");
             assert_eq!(router, StatusCode::FORBIDDEN, "{method} {path}");
         } else {

@@ -143,6 +143,7 @@ impl House {
             options: options_read,
             reload,
             ready: ready_read,
+            deliveries: Arc::default(),
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

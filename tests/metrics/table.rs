@@ -161,6 +161,11 @@ pub(crate) fn busy() -> Metrics {
     metrics.probes(&report);
     metrics.publish(&standing::of(report), DetailOptions::default());
     metrics.store_size(4096);
+    metrics.github_operations(&["create_issue", "get_issue"]);
+    metrics.github_request("get_issue", Duration::from_millis(80), true);
+    metrics.github_budget("core", 5_000, 4_999, at(3_600));
+    metrics.github_succeeded(at(1));
+    metrics.github_issues(2, |_| 1);
     let routes = ["/metrics", "/", "/api/v1/scans", "/api/v1/scans/{id}", "/api/v1/tenants"];
     for route in routes {
         metrics.request().answered("GET", Some(route), 200, Duration::from_millis(3));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
+use super::outside::{Clients, Outside, Told};
 use crate::app::Ended;
 use crate::app::platform::monitor;
 use crate::config::Config;
@@ -13,6 +14,7 @@ use crate::daemon::timetable::Timetable;
 use crate::gate::GateOptions;
 use crate::http::options::{Access, Gate, Options, Tls, Token};
 use crate::http::role::Role;
+use crate::metrics::Metrics;
 use crate::metrics::detail::{Detail, DetailOptions};
 use crate::model::fingerprint::Digest256;
 use crate::monitor::Recognise;
@@ -23,6 +25,7 @@ pub(super) struct Live {
     settings: Arc<Settings>,
     options: Arc<Options>,
     timetable: Timetable,
+    outside: Outside,
     level: Level,
 }
 
@@ -31,11 +34,17 @@ pub(super) struct Served {
     settings: watch::Sender<Arc<Settings>>,
     options: watch::Sender<Arc<Options>>,
     timetable: watch::Sender<Timetable>,
+    outside: Told,
     logs: Logs,
 }
 
 impl Live {
-    pub(super) fn of(config: &Config, recognise: Recognise) -> Result<Self, Ended> {
+    pub(super) fn of(
+        config: &Config,
+        recognise: Recognise,
+        clients: &Clients,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, Ended> {
         let settings = Settings {
             monitor: monitor(&config.probe_options(), config.policy(), recognise)?,
             registry: config.registry_options(),
@@ -58,7 +67,9 @@ impl Live {
             report: moments("report", &schedule.report)?,
             jitter: schedule.jitter.0,
         };
+        let outside = Outside::of(config, gate(config).options, clients, metrics);
         Ok(Self {
+            outside,
             settings: Arc::new(settings),
             options: Arc::new(options),
             timetable,
@@ -72,6 +83,7 @@ impl Live {
             settings: watch::Sender::new(self.settings),
             options: watch::Sender::new(self.options),
             timetable: watch::Sender::new(self.timetable),
+            outside: self.outside.tell(),
             logs,
         }
     }
@@ -82,6 +94,7 @@ impl Served {
         self.settings.send_replace(live.settings);
         self.options.send_replace(live.options);
         self.timetable.send_replace(live.timetable);
+        self.outside.replace(live.outside);
         self.logs.set(live.level);
     }
 
@@ -91,6 +104,10 @@ impl Served {
 
     pub(super) fn options(&self) -> watch::Receiver<Arc<Options>> {
         self.options.subscribe()
+    }
+
+    pub(super) fn outside(&self) -> &Told {
+        &self.outside
     }
 
     pub(super) fn timetable(&self) -> watch::Receiver<Timetable> {
@@ -115,6 +132,11 @@ fn options(config: &Config) -> Options {
         metrics: if http.metrics == "viewer" { Access::Viewer } else { Access::Open },
         tls: tls.map(|(certificate, key)| Tls { certificate, key }),
         gate: gate(config),
+        webhook_secret: config
+            .github
+            .as_ref()
+            .and_then(|it| it.webhook_secret.as_ref())
+            .map(|it| it.0.clone()),
         ..Options::default()
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::live::{Live, Served};
+use super::outside::Clients;
 use super::systemd;
 use crate::app::Ended;
 use crate::app::platform::configuration;
@@ -30,6 +31,7 @@ pub(super) struct Reloading {
     pub(super) config: Config,
     pub(super) recognise: Recognise,
     pub(super) served: Served,
+    pub(super) clients: Clients,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -81,7 +83,8 @@ impl Reloading {
         if !fixed.is_empty() {
             return Err(fixed);
         }
-        let live = Live::of(&config, Arc::clone(&self.recognise)).map_err(Ended::lines)?;
+        let live = Live::of(&config, Arc::clone(&self.recognise), &self.clients, &self.metrics)
+            .map_err(Ended::lines)?;
         self.served.replace(live);
         self.config = config;
         Ok(())

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use super::groups::Group;
 use crate::model::finding::{Finding, Kind};
 use crate::model::tenant::TenantId;
+use crate::report::explain;
 
 /// What is drawn of one group. The rest is counted.
 const TENANTS: usize = 16;
@@ -147,7 +148,7 @@ fn shortened(id: &str) -> String {
 
 fn hub(finding: &Finding, place: usize, count: usize, height: usize) -> Hub {
     let kind = finding.claim.kind;
-    let name = super::words::plain(kind.label());
+    let name = explain::plain(kind.label());
     let words = name
         .split_once(' ')
         .map_or((name.clone(), String::new()), |(one, other)| (one.to_owned(), other.to_owned()));

@@ -24,6 +24,8 @@ pub(in crate::store) struct Columns {
     pub(in crate::store) last_seen: i64,
     pub(in crate::store) body: String,
     pub(in crate::store) acknowledgement: Option<String>,
+    /// Of the ledger.
+    pub(in crate::store) issue_url: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -87,7 +89,7 @@ pub(in crate::store) fn finding(columns: &Columns) -> Result<Finding, RowError> 
         last_seen: time("last_seen", columns.last_seen)?,
         looks: body.looks,
         acknowledgement: columns.acknowledgement.as_deref().map(acknowledgement).transpose()?,
-        issue_url: body.issue_url,
+        issue_url: columns.issue_url.clone().or(body.issue_url),
     })
 }
 

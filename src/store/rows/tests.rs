@@ -141,6 +141,7 @@ proptest! {
             last_seen: micros(before.last_seen),
             body: finding_text(&before).unwrap(),
             acknowledgement: before.acknowledgement.as_ref().map(|it| acknowledgement_text(it).unwrap()),
+            issue_url: None,
         };
         prop_assert_eq!(finding(&columns).unwrap(), before);
     }

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words;
+use super::explain;
+use super::visible::clipped;
 use crate::model::finding::{Evidence, Fact};
-use crate::report::visible::clipped;
 
 /// Characters of one fact.
 const LONGEST: usize = 300;
@@ -42,37 +42,37 @@ const TELLING: &[&str] = &["system_identifier", "started_at"];
 const OID: &str = "database_oid";
 
 #[derive(Default)]
-pub(super) struct Shown {
+pub struct Shown {
     pub facts: Vec<Lines>,
     pub grids: Vec<Grid>,
 }
 
 /// A fact in lines of its own.
-pub(super) struct Lines {
+pub struct Lines {
     pub name: String,
     pub text: Vec<String>,
     pub left_out: usize,
 }
 
 /// Things of one kind, each a column.
-pub(super) struct Grid {
+pub struct Grid {
     pub name: String,
     pub rows: Vec<Line>,
     pub left_out: usize,
 }
 
 /// One fact of all of them.
-pub(super) struct Line {
+pub struct Line {
     pub name: String,
     pub cells: Vec<String>,
     /// All say the same, and it tells something.
     pub same: bool,
 }
 
-pub(super) fn show(evidence: &Evidence) -> Shown {
+pub fn show(evidence: &Evidence) -> Shown {
     let mut shown = Shown::default();
     for (name, fact) in &evidence.0 {
-        let title = words::plain(&clipped(name, LONGEST));
+        let title = explain::plain(&clipped(name, LONGEST));
         match maps(fact) {
             Some(maps) => shown.grids.push(grid(title, &maps)),
             None => shown.facts.push(lines(title, fact)),
@@ -95,7 +95,7 @@ fn lines(name: String, fact: &Fact) -> Lines {
         }
         Fact::Map(facts) if !facts.is_empty() => {
             let one = |(name, fact): (&String, &Fact)| {
-                format!("{}: {}", words::plain(&clipped(name, LONGEST)), line(fact, DEPTH))
+                format!("{}: {}", explain::plain(&clipped(name, LONGEST)), line(fact, DEPTH))
             };
             (facts.iter().take(ITEMS).map(one).collect(), facts.len())
         }
@@ -118,7 +118,7 @@ fn compare(name: &str, targets: &[&BTreeMap<String, Fact>]) -> Line {
     let facts = targets.iter().map(|it| it.get(name));
     let cells = facts.map(|it| it.map_or_else(|| "–".to_owned(), |it| line(it, DEPTH)));
     Line {
-        name: words::plain(&clipped(name, LONGEST)),
+        name: explain::plain(&clipped(name, LONGEST)),
         cells: cells.collect(),
         same: telling && equal(name, targets),
     }

@@ -3,8 +3,8 @@
 //! Why only the program's own commands and fixed SQL: whatever stands here is pasted into a shell. A tenant's id is the one
 //! thing filled in, and its alphabet needs no quoting.
 
+use super::visible::clipped;
 use crate::model::finding::{Finding, Kind};
-use crate::report::visible::clipped;
 
 /// Characters of one step.
 const LONGEST: usize = 1_000;
@@ -12,12 +12,12 @@ const LONGEST: usize = 1_000;
 const NAMED: usize = 3;
 
 /// A command and what it shows.
-pub(super) struct Command {
+pub struct Command {
     pub text: String,
     pub shows: &'static str,
 }
 
-pub(super) fn commands(finding: &Finding) -> Vec<Command> {
+pub fn commands(finding: &Finding) -> Vec<Command> {
     let members = || finding.claim.tenants.iter().take(NAMED);
     let mut commands: Vec<Command> = members()
         .map(|it| Command {
@@ -72,13 +72,13 @@ const fn statement(kind: Kind) -> Option<(&'static str, &'static str)> {
 
 /// A piece of a remedy.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Piece {
+pub struct Piece {
     pub text: String,
     pub code: bool,
 }
 
 /// A step, cut at its backticks. One that is left open is no code.
-pub(super) fn pieces(step: &str) -> Vec<Piece> {
+pub fn pieces(step: &str) -> Vec<Piece> {
     let shown = clipped(step, LONGEST);
     let parts: Vec<&str> = shown.split('`').collect();
     let closed = parts.len() % 2 == 1;
