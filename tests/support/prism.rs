@@ -30,7 +30,7 @@ impl Prism {
         let fetched = script.await.expect("bash");
         let program = String::from_utf8(fetched.stdout).expect("a path");
         if program.trim().is_empty() {
-            eprintln!("{}", String::from_utf8_lossy(&fetched.stderr));
+            left_out(&String::from_utf8_lossy(&fetched.stderr));
             return None;
         }
         let port = free();
@@ -61,8 +61,13 @@ fn document() -> Option<PathBuf> {
     if document.is_file() {
         return Some(document);
     }
-    eprintln!("left out: GitHub's document is not at {}", document.display());
+    left_out(&format!("left out: GitHub's document is not at {}", document.display()));
     None
+}
+
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
+fn left_out(what: &str) {
+    eprintln!("{what}");
 }
 
 /// Below the range of clients' own ports.
