@@ -86,10 +86,11 @@ fn what_is_written_down_is_there_once_and_every_panel_is_written_down() {
 
 /// Four tenants: `acme` and `hooli` in one database, `globex` by itself, and `initech` whose server is down.
 struct Fleet {
-    _ground: Ground,
-    _clusters: [watertight::local::cluster::Cluster; 2],
     sound: String,
     faulty: String,
+    /// Before the ground: what they stand on is there until they have ended.
+    _clusters: [watertight::local::cluster::Cluster; 2],
+    _ground: Ground,
 }
 
 impl Fleet {
@@ -102,7 +103,7 @@ impl Fleet {
         let down = format!("postgres://initech:initech@127.0.0.1:{}/app", free_port());
         let sound = format!("{}{acme}{globex}", Self::SETTINGS);
         let faulty = format!("{sound}{hooli}{}", tenant("initech", &down, ""));
-        Self { _ground: ground, _clusters: clusters, sound, faulty }
+        Self { sound, faulty, _clusters: clusters, _ground: ground }
     }
 
     const SETTINGS: &str = "schedule.scan = \"* * * * * *\"\nschedule.jitter = \"0s\"\nprobe.timeout = \"5s\"\npolicy.unhealthy_after = 1\n";
