@@ -104,14 +104,12 @@ fn differences(one: &Report, other: &Report) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The fleets of all versions are built one after the other, which takes the processor; and then scanned side by side: a
-/// scan mostly waits, for servers that are silent.
+/// One fleet after the other: a server that is down in one leaves its port to whoever starts next.
 async fn check(sight: Sight) {
-    let mut fleets = Vec::new();
     for binaries in newer_postgres::versions() {
-        fleets.push((binaries.version, build(&binaries, sight).await));
+        let fleet = build(&binaries, sight).await;
+        check_fleet(binaries.version, sight, &fleet).await;
     }
-    join_all(fleets.iter().map(|(version, fleet)| check_fleet(*version, sight, fleet))).await;
 }
 
 async fn check_fleet(version: u32, sight: Sight, fleet: &LabelledFleet) {
