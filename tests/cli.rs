@@ -333,6 +333,8 @@ fn the_manual_has_a_page_for_every_command() {
         .TH WATERTIGHT-CHECK 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-ACCEPT 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-REPORT 1  "watertight 0.1.0" Watertight
+        .TH WATERTIGHT-ISSUES 1  "watertight 0.1.0" Watertight
+        .TH WATERTIGHT-ISSUES-PLAN 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-GATE 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-HEALTHCHECK 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-TENANTS 1  "watertight 0.1.0" Watertight

@@ -351,11 +351,11 @@ labels = ["a,b"]
 "#,
         &expect![[r#"
             watertight.toml:3: github.repository: it is no repository; write for example "acme/operations"
-            watertight.toml:5: github.token: an app's id, installation or key stands beside it; keep one of the two
             watertight.toml:4: github.api_url: it is no https address; write for example "https://git.example.com/api/v3"
+            watertight.toml:5: github.token: an app's id, installation or key stands beside it; keep one of the two
             watertight.toml:7: github.instance: it is not 1 to 40 letters, digits, '-', '_' and '.'; write for example "production"
-            watertight.toml:10: github.routes[1].repository: it is no repository; write for example "acme/operations"
             watertight.toml:9: github.routes[1].kinds: it names no finding's kind; write for example ["shared_cluster"]
+            watertight.toml:10: github.routes[1].repository: it is no repository; write for example "acme/operations"
             watertight.toml:11: github.routes[1].labels: a label is longer than 50 characters, or holds a comma; shorten it
         "#]],
     );
@@ -578,9 +578,10 @@ fn a_section_may_come_partly_from_the_file_and_partly_from_the_environment() {
     check(
         "",
         "WATERTIGHT__GITHUB__REPOSITORY",
-        &expect![[
-            r#"None Some(GitHub { repository: "x", api_url: None, token: None, app_id: None, installation_id: None, private_key: None, mode: None, webhook_secret: None, allow_public: false, deployments: None, status: None })"#
-        ]],
+        &expect![[r#"
+            watertight.toml: github.repository: it is no repository; write for example "acme/operations"
+            watertight.toml: github.token: it is missing; write `token = "${GITHUB_TOKEN}"`, or an app's three keys
+        "#]],
     );
     check(
         "",

@@ -26,8 +26,10 @@ impl Filing {
             label::OURS
         );
         let issues: Vec<wire::Issue> = self.client.list(Operation::ListIssues, &route).await?;
-        let instance = &self.options.instance;
-        let listed: Vec<Listed> = issues.iter().filter_map(|it| ours(it, &us, instance)).collect();
+        let mut listed = Vec::new();
+        for issue in issues.iter().filter(|it| is_ours(it, &us)) {
+            listed.extend(self.listed(name, issue).await?);
+        }
         let entries: Vec<Entry> = self.entries.values().cloned().collect();
         let absence = self.timing.again * survey::MISSES;
         let absence = SignedDuration::try_from(absence).unwrap_or(SignedDuration::MAX);
@@ -45,6 +47,20 @@ impl Filing {
         repository.owed =
             repository.owed.saturating_sub(1).max(u32::from(finds_something || intended));
         Ok(())
+    }
+
+    /// What it is about: its marker says so, or the ledger where a person has written over the text.
+    async fn listed(&self, name: &str, issue: &wire::Issue) -> Result<Option<Listed>, Halt> {
+        let body = issue.body.as_deref().unwrap_or_default();
+        let marked = marker::subject(body, &self.options.instance);
+        let subject = if marked.is_some() {
+            marked
+        } else {
+            let (name, number) = (name.to_owned(), issue.number);
+            self.kept(move |store| Ok(store.issue_subject(&name, number)?)).await?
+        };
+        let place = Place { number: issue.number, url: issue.html_url.as_str().into() };
+        Ok(subject.map(|subject| Listed { place, subject }))
     }
 
     /// Without those that, seen by their number, are not open: only of subjects of which anything would change.
@@ -112,12 +128,7 @@ impl Filing {
     }
 }
 
-fn ours(issue: &wire::Issue, us: &Identity, instance: &str) -> Option<Listed> {
-    let author = issue.user.as_ref()?;
-    if !us.is(&author.login) || issue.pull_request.is_some() || issue.state != "open" {
-        return None;
-    }
-    let subject = marker::subject(issue.body.as_deref()?, instance)?;
-    let place = Place { number: issue.number, url: issue.html_url.as_str().into() };
-    Some(Listed { place, subject })
+fn is_ours(issue: &wire::Issue, us: &Identity) -> bool {
+    let by_us = issue.user.as_ref().is_some_and(|it| us.is(&it.login));
+    by_us && issue.pull_request.is_none() && issue.state == "open"
 }

@@ -34,8 +34,10 @@ async fn an_issue_lives_with_its_finding() {
             format!("https://watertight.example.com/findings/{}", crate::truth::fact(SHARED).id());
         assert!(body.contains(&url), "{body}");
     }
-    let finding = running.store.finding(crate::truth::fact(SHARED).id()).unwrap().unwrap();
-    assert_eq!(finding.issue_url.as_deref(), Some("https://github.com/acme/ops/issues/1"));
+    let id = crate::truth::fact(SHARED).id();
+    let url = || running.store.finding(id).unwrap().unwrap().issue_url;
+    until(&fake, "the finding tells its issue", |_| url().is_some()).await;
+    assert_eq!(url().as_deref(), Some("https://github.com/acme/ops/issues/1"));
     running.scan(&[GROWN]);
     let grown = "Shared database: acme, globex, initech";
     until(&fake, "it tells who joined", |it| titles(it) == [grown]).await;

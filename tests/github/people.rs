@@ -30,6 +30,8 @@ async fn acknowledged(running: &Loop) -> String {
         }
     });
     waited.await.expect("a person's word flows back");
+    // Whoever waits for it hears of it a moment after the store has it.
+    minutes(3).await;
     let given = read().acknowledgement.unwrap();
     format!("{}: {}", given.by, given.reason)
 }
