@@ -47,11 +47,11 @@ pub(super) async fn hear(
     if stands.is_none_or(|it| matches!(it.state, State::Acknowledged | State::Resolved)) {
         return Ok(());
     }
-    let Some(what) = said(answering, repository, issue).await? else { return Ok(()) };
     if !may_write(answering, repository, by).await? {
         tracing::warn!(by, issue, "a word on an issue does not count: {by} may not write there");
         return Ok(());
     }
+    let Some(what) = said(answering, repository, issue).await? else { return Ok(()) };
     let until = clock::now().saturating_add(answering.acknowledge_for);
     let acknowledgement = Acknowledgement {
         by: format!("{by} at GitHub").into(),

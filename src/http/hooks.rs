@@ -40,12 +40,12 @@ pub(super) async fn github(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
+    let (parts, body) = request.into_parts();
+    let signed = text(&parts.headers, signature::HEADER).ok_or_else(unsigned)?.to_owned();
     let secret = shared.options().webhook_secret.clone();
     let secret = secret.ok_or_else(|| {
         Problem::new(Kind::NoRoute, "configure github.webhook_secret to take what GitHub delivers")
     })?;
-    let (parts, body) = request.into_parts();
-    let signed = text(&parts.headers, signature::HEADER).ok_or_else(unsigned)?.to_owned();
     let event = text(&parts.headers, EVENT).unwrap_or_default().to_owned();
     let body = body::read_at_most(&parts.headers, body, &shared, LARGEST).await?;
     let secret = secret.read().context("read github.webhook_secret")?;
