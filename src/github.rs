@@ -20,6 +20,7 @@ mod following;
 pub mod identity;
 pub mod operation;
 pub mod pace;
+mod permission;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -27,11 +27,6 @@ struct LabelView {
     name: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct PermissionView {
-    permission: String,
-}
-
 pub(super) async fn hear(
     daemon: &Daemon,
     answering: &Answering,
@@ -47,7 +42,7 @@ pub(super) async fn hear(
     if stands.is_none_or(|it| matches!(it.state, State::Acknowledged | State::Resolved)) {
         return Ok(());
     }
-    if !may_write(answering, repository, by).await? {
+    if !answering.client.may_write(repository, by).await? {
         tracing::warn!(by, issue, "a word on an issue does not count: {by} may not write there");
         return Ok(());
     }
@@ -82,16 +77,4 @@ async fn said(
         (false, true) => Some("the issue was labelled as acknowledged"),
         (false, false) => None,
     })
-}
-
-async fn may_write(answering: &Answering, repository: &str, by: &str) -> Result<bool, GitHubError> {
-    let login = by.replace('[', "%5B").replace(']', "%5D");
-    let route = format!("/repos/{repository}/collaborators/{login}/permission");
-    let asked = answering.client.get::<PermissionView>(Operation::GetPermission, &route).await;
-    match asked {
-        Ok(view) => Ok(matches!(view.permission.as_str(), "admin" | "write")),
-        // GitHub knows no such collaborator.
-        Err(GitHubError::NotFound) => Ok(false),
-        Err(error) => Err(error),
-    }
 }

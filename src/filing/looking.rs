@@ -69,7 +69,15 @@ impl Filing {
             return Ok((Seen::Gone, BTreeSet::new()));
         }
         let labels = issue.labels.iter().map(|it| it.name.clone()).collect();
-        Ok((seen(issue, &us), labels))
+        Ok((self.heard(repository, seen(issue, &us)).await?, labels))
+    }
+
+    /// What closes an issue for somebody who may not write silences nothing: it stays closed until a scan sees the trouble.
+    async fn heard(&self, repository: &str, seen: Seen) -> Result<Seen, Halt> {
+        let Seen::ClosedByPerson { reason: Reason::NotPlanned, by } = seen else { return Ok(seen) };
+        let counts = self.client.may_write(repository, &by).await?;
+        let reason = if counts { Reason::NotPlanned } else { Reason::Done };
+        Ok(Seen::ClosedByPerson { reason, by })
     }
 
     pub(super) async fn identity(&mut self) -> Result<Identity, Halt> {

@@ -9,6 +9,8 @@ use crate::truth::fact;
 
 fn fake() -> FakeGithub {
     let fake = FakeGithub::start();
+    fake.world().add_person("dba", "write");
+    fake.world().add_person("passer-by", "triage");
     fake.world().limits.rules.scale = FACTOR;
     fake
 }
@@ -40,10 +42,10 @@ async fn acknowledged(running: &Loop) -> String {
 async fn closing_as_not_planned_acknowledges_and_is_respected() {
     let fake = fake();
     let running = filed(&fake).await;
-    fake.world().close_as(REPOSITORY, 1, "not_planned");
+    fake.world().close_as("dba", REPOSITORY, 1, "not_planned");
     let given = acknowledged(&running).await;
-    let expected = "at GitHub: closed as not planned: https://github.com/acme/ops/issues/1";
-    assert!(given.ends_with(expected), "{given}");
+    let expected = "dba at GitHub: closed as not planned: https://github.com/acme/ops/issues/1";
+    assert_eq!(given, expected);
     running.scan(&[SHARED]);
     minutes(10).await;
     assert!(fake.world().open_issues(REPOSITORY).is_empty(), "{}", told(&fake.world()));
@@ -51,6 +53,18 @@ async fn closing_as_not_planned_acknowledges_and_is_respected() {
     running.scan(&["shared_database critical acme globex initech"]);
     let grown = "Shared database: acme, globex, initech";
     until(&fake, "it is open again", |it| titles(it) == [grown]).await;
+}
+
+#[tokio::test]
+async fn who_may_not_write_silences_nothing() {
+    let fake = fake();
+    let running = filed(&fake).await;
+    fake.world().close_as("passer-by", REPOSITORY, 1, "not_planned");
+    minutes(10).await;
+    running.scan(&[SHARED]);
+    until(&fake, "it is open again", |it| it.open_issues(REPOSITORY).len() == 1).await;
+    let finding = running.store.finding(fact(SHARED).id()).unwrap().unwrap();
+    assert_eq!(finding.state, State::Open);
 }
 
 #[tokio::test]
@@ -71,7 +85,7 @@ async fn the_label_acknowledges_and_people_s_own_labels_stay() {
 async fn closing_as_done_holds_until_a_scan_sees_it_again() {
     let fake = fake();
     let running = filed(&fake).await;
-    fake.world().close_as(REPOSITORY, 1, "completed");
+    fake.world().close_as("dba", REPOSITORY, 1, "completed");
     minutes(10).await;
     assert!(fake.world().open_issues(REPOSITORY).is_empty());
     running.scan(&[SHARED]);

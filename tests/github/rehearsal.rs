@@ -69,6 +69,7 @@ fn rehearse(seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let directory = tempfile::tempdir().unwrap();
     let fake = FakeGithub::start();
+    fake.world().add_person("dba", "write");
     {
         let mut world = fake.world();
         world.limits.rules.scale = FACTOR;
@@ -159,8 +160,8 @@ fn act(world: &mut World, random: &mut StdRng) {
         world.repository(REPOSITORY).issues.iter().filter(here).map(|it| it.number).collect();
     let Some(number) = numbers.choose(random).copied() else { return };
     match random.random_range(0..10) {
-        0 | 1 => world.close_as(REPOSITORY, number, "not_planned"),
-        2 | 3 => world.close_as(REPOSITORY, number, "completed"),
+        0 | 1 => world.close_as("dba", REPOSITORY, number, "not_planned"),
+        2 | 3 => world.close_as("dba", REPOSITORY, number, "completed"),
         4 => world.delete_as(REPOSITORY, number),
         5 => drop(world.transfer_as(REPOSITORY, number, "acme/elsewhere")),
         6 => world.lock_as(REPOSITORY, number),

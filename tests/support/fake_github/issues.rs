@@ -53,7 +53,7 @@ impl World {
             return refusal;
         }
         let number = self.add_issue(name, caller.login(), title);
-        self.apply(request, (name, number));
+        self.apply(request, (name, number), caller.login());
         let issue = self.issue(name, number).clone();
         let url = format!("{}/repos/{name}/issues/{number}", self.base);
         Answer::of(201, self.issue_view(name, &issue)).with("location", url)
@@ -80,16 +80,22 @@ impl World {
             created_at: now,
             updated_at: now,
             closed_at: None,
+            closed_by: None,
             born: Instant::now(),
         });
         number
     }
 
-    pub(crate) fn edit_issue(&mut self, request: &Request, place: (&str, u64)) -> Answer {
+    pub(crate) fn edit_issue(
+        &mut self,
+        request: &Request,
+        place: (&str, u64),
+        caller: &Caller,
+    ) -> Answer {
         if let Some(refusal) = self.unfit(request, place.0) {
             return refusal;
         }
-        self.apply(request, place);
+        self.apply(request, place, caller.login());
         self.show_issue(place)
     }
 
@@ -134,7 +140,7 @@ impl World {
         stranger.then(|| Answer::invalid("Issue", "assignees", "invalid", ""))
     }
 
-    fn apply(&mut self, request: &Request, (name, number): (&str, u64)) {
+    fn apply(&mut self, request: &Request, (name, number): (&str, u64), by: &str) {
         let now = clock::now();
         let labels = texts(request.field("labels"));
         for label in labels.iter().flatten() {
@@ -161,6 +167,7 @@ impl World {
                 let reason = request.field("state_reason").as_str().unwrap_or(usual);
                 issue.reason = Some(reason.to_owned());
                 issue.closed_at = (!opens).then_some(now);
+                issue.closed_by = (!opens).then(|| by.to_owned());
             }
             issue.open = opens;
         }

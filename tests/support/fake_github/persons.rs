@@ -18,10 +18,11 @@ impl World {
         number
     }
 
-    pub(crate) fn close_as(&mut self, name: &str, number: u64, reason: &str) {
+    pub(crate) fn close_as(&mut self, person: &str, name: &str, number: u64, reason: &str) {
         let now = clock::now();
         let issue = self.issue(name, number);
         (issue.open, issue.reason, issue.closed_at) = (false, Some(reason.to_owned()), Some(now));
+        issue.closed_by = Some(person.to_owned());
         issue.updated_at = now;
     }
 
@@ -29,6 +30,7 @@ impl World {
         let now = clock::now();
         let issue = self.issue(name, number);
         (issue.open, issue.reason, issue.closed_at) = (true, Some("reopened".to_owned()), None);
+        issue.closed_by = None;
         issue.updated_at = now;
     }
 

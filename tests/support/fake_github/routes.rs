@@ -119,7 +119,7 @@ impl World {
     ) -> Answer {
         match (request.method.as_str(), rest) {
             ("GET", []) => self.show_issue(place),
-            ("PATCH", []) => self.edit_issue(request, place),
+            ("PATCH", []) => self.edit_issue(request, place, caller),
             ("PUT", ["lock"]) => self.lock_issue(place),
             ("GET", ["comments"]) => self.list_comments(request, place),
             ("POST", ["comments"]) => self.comment(caller, request, place),

@@ -177,6 +177,7 @@ impl World {
             "created_at": stamp(issue.created_at),
             "updated_at": stamp(issue.updated_at),
             "closed_at": issue.closed_at.map(stamp),
+            "closed_by": issue.closed_by.as_deref().map(|it| self.account(it)),
             "url": url,
             "html_url": web,
             "repository_url": api,

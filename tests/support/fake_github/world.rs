@@ -92,6 +92,8 @@ pub(crate) struct Issue {
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     pub(crate) closed_at: Option<Timestamp>,
+    /// Who closed it last.
+    pub(crate) closed_by: Option<String>,
     pub(crate) born: Instant,
 }
 
