@@ -110,6 +110,7 @@ pub fn run() -> u8 {
     });
     // A resolver thread that hangs in the system library must not hold up the end.
     runtime.shutdown_background();
+    telemetry::finish();
     match ended {
         Ok(Ended::Refused(problems)) => say(&problems, USAGE),
         Ok(Ended::Unwell(why)) => say(&[why], UNWELL),

@@ -151,6 +151,12 @@ pub fn start(
     Ok(Logs { filter: handle, wished: wish.is_some() || loudness != Loudness::Normal })
 }
 
+/// The end of the process: what is gathered and not sent yet is sent, within seconds or not at all.
+pub fn finish() {
+    #[cfg(feature = "otel")]
+    spans::finish();
+}
+
 fn filter(wish: Option<&str>, loudness: Loudness) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::builder().parse(wish.unwrap_or(loudness.filter())).map_err(TelemetryError::Filter)
 }

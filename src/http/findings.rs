@@ -43,7 +43,7 @@ pub(super) struct Wanted {
     severity: Option<Severity>,
     /// Those of which it is a member.
     #[serde(default, deserialize_with = "query::tenant")]
-    #[param(value_type = Option<String>, pattern = "^[a-z0-9_][a-z0-9._-]{0,100}$")]
+    #[param(value_type = Option<String>, pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,100}$")]
     tenant: Option<TenantId>,
     /// How many, 1 to 500.
     #[serde(default)]

@@ -45,7 +45,7 @@ pub(super) struct Wanted {
     limit: Limit,
     /// Tenants behind the one of this id.
     #[serde(default, deserialize_with = "query::tenant")]
-    #[param(value_type = Option<String>, pattern = "^[a-z0-9_][a-z0-9._-]{0,100}$")]
+    #[param(value_type = Option<String>, pattern = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,100}$")]
     after: Option<TenantId>,
 }
 

@@ -8,6 +8,9 @@
 
 #[path = "../alerts/expression.rs"]
 mod expression;
+#[path = "../support/fake_github.rs"]
+#[expect(dead_code, reason = "the issues' own tests use the rest")]
+mod fake_github;
 mod lint;
 mod panels;
 #[path = "../support/program.rs"]
@@ -31,6 +34,7 @@ use watertight::local::ground::Ground;
 use watertight::metrics::list::Since;
 
 use expression::{named, unknown};
+use fake_github::{FakeGithub, REPOSITORY, TOKEN};
 use panels::{NAMES, dashboard, expanded, list, panels, text};
 use program::{Program, guest, own_database, server, tenant};
 use prometheus::{Server, free_port, installed, until};
@@ -94,14 +98,18 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn start() -> Self {
+    async fn start(github: &FakeGithub) -> Self {
         let ground = Ground::create().unwrap();
         let clusters = [server(&ground, "one").await, server(&ground, "two").await];
         let acme = tenant("acme", &own_database(&clusters[0], "acme").await, "");
         let hooli = tenant("hooli", &guest(&clusters[0], "hooli", "acme").await, "");
         let globex = tenant("globex", &own_database(&clusters[1], "globex").await, "");
         let down = format!("postgres://initech:initech@127.0.0.1:{}/app", free_port());
-        let sound = format!("{}{acme}{globex}", Self::SETTINGS);
+        let outside = format!(
+            "[github]\nrepository = '{REPOSITORY}'\napi_url = '{}'\ntoken = '{TOKEN}'\nmode = 'file'\n",
+            github.base()
+        );
+        let sound = format!("{}{outside}{acme}{globex}", Self::SETTINGS);
         let faulty = format!("{sound}{hooli}{}", tenant("initech", &down, ""));
         Self { sound, faulty, _clusters: clusters, _ground: ground }
     }
@@ -204,7 +212,8 @@ async fn every_panel_shows_what_is_planted() {
         eprintln!("left out: prometheus is not installed");
         return;
     };
-    let fleet = Fleet::start().await;
+    let github = FakeGithub::start();
+    let fleet = Fleet::start(&github).await;
     let drawn = std::env::var_os(DRAWN).map(PathBuf::from);
     let program = Program::new(if drawn.is_some() { &fleet.sound } else { &fleet.faulty });
     let mut daemon = Running::start(&program).await;
@@ -219,6 +228,9 @@ async fn every_panel_shows_what_is_planted() {
     }
     let breached = "watertight_fleet_tenants{verdict=\"breached\"} == 2";
     until("the fault is told", || gives(&prometheus, breached, 2.0)).await;
+    let filed =
+        "sum(watertight_github_open_issues) == 2 and on () watertight_github_queue_length == 0";
+    until("both findings are filed", || gives(&prometheus, filed, 2.0)).await;
     // Enough of them for what looks back.
     let wanted = if drawn.is_some() { 90 } else { 8 };
     let since =
