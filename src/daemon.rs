@@ -29,7 +29,7 @@ use crate::model::report::Report;
 use crate::model::tenant::{Tenant, TenantId};
 use crate::monitor::memory::{self, KnownRows, Memory};
 use crate::monitor::{Ask, Cycle, Monitor, Stage};
-use crate::registry::{self, RegistryOptions, Snapshot};
+use crate::registry::{self, Access, RegistryOptions, Snapshot};
 use crate::report::json;
 use crate::schedule::queue::{Batch, Scope};
 use crate::schedule::{self, Desk};
@@ -38,12 +38,24 @@ use crate::store::Store;
 
 use self::unkept::{Kept, Unkept};
 
+/// How a tenant is reached by its application.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// The last reading of the registry had no such tenant.
+    Unknown,
+    /// Its row leads nowhere.
+    Unusable,
+    To(Box<Access>),
+}
+
 /// What a scan is made with. Replaced whole when the configuration is reloaded; a running scan ends with its own.
 pub struct Settings {
     pub monitor: Monitor,
     pub registry: RegistryOptions,
     /// Whose series the metrics carry.
     pub detail: DetailOptions,
+    /// Whether users are routed: the registry then stays in memory between scans.
+    pub routes: bool,
 }
 
 pub struct Daemon {
@@ -51,6 +63,8 @@ pub struct Daemon {
     desk: Desk,
     settings: watch::Receiver<Arc<Settings>>,
     standing: watch::Sender<Option<Arc<Standing>>>,
+    /// The registry as the last scan read it; `None` while nobody is routed.
+    ways: watch::Sender<Option<Arc<Snapshot>>>,
     unkept: Unkept,
     metrics: Arc<Metrics>,
 }
@@ -70,7 +84,8 @@ impl Daemon {
     ) -> Self {
         let standing = watch::Sender::default();
         let (desk, unkept) = (Desk::default(), Unkept::default());
-        Self { store, desk, settings, standing, unkept, metrics }
+        let ways = watch::Sender::default();
+        Self { store, desk, settings, standing, ways, unkept, metrics }
     }
 
     pub fn desk(&self) -> &Desk {
@@ -104,7 +119,11 @@ impl Daemon {
         // Nobody is asked: a source that hangs must not hold up the start.
         let known = registry::known(&self.settings().registry, known.kept, known.stored);
         let tenants: Arc<[Tenant]> = match known {
-            Ok(snapshot) => snapshot.tenants.into(),
+            Ok(snapshot) => {
+                let tenants = snapshot.tenants.clone().into();
+                self.ways.send_replace(self.settings().routes.then(|| Arc::new(snapshot)));
+                tenants
+            }
             // The first scan tells what is wrong with it.
             Err(_) => Arc::new([]),
         };
@@ -179,6 +198,7 @@ impl Daemon {
     async fn scan(&self, batch: &Batch, stop: &CancellationToken) -> anyhow::Result<Told> {
         let settings = self.settings();
         let snapshot = Arc::new(self.registry(&settings).await?);
+        self.ways.send_replace(settings.routes.then(|| Arc::clone(&snapshot)));
         self.unkept.taken_up();
         let read = self.stored("read the store", |store| Ok(Memory::read(store, clock::now())?));
         let memory = self.unkept.memory(read.await)?;
@@ -286,6 +306,18 @@ impl Daemon {
         let snapshot = self.registry(&self.settings()).await?;
         let known: BTreeSet<&TenantId> = snapshot.tenants.iter().map(|it| &it.id).collect();
         Ok(strangers.into_iter().filter(|id| !known.contains(id)).collect())
+    }
+
+    /// How the tenant is reached, as the last scan knew it: nobody is asked, and nobody is visited.
+    pub fn way(&self, tenant: &TenantId) -> Way {
+        let Some(snapshot) = self.ways.borrow().clone() else { return Way::Unknown };
+        let place = snapshot.tenants.binary_search_by(|it| it.id.cmp(tenant));
+        let access = place.ok().and_then(|it| snapshot.access.get(it)).and_then(|it| it.first());
+        match access {
+            None => Way::Unknown,
+            Some(access) if access.unusable.is_some() => Way::Unusable,
+            Some(access) => Way::To(Box::new(access.clone())),
+        }
     }
 
     /// Silences a finding. `None` where none of that id stands.

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::uri::Shown;
 use crate::secret::Secret;
 
 /// In bytes. Far above any real string; a registry row is input like any other.
@@ -134,6 +135,13 @@ impl Dsn {
     }
 }
 
+impl Dsn {
+    /// With this password in place of its own: what an application connects by.
+    pub fn exposed(&self, password: Option<&Secret>) -> Secret {
+        Secret::new(uri::Exposed { dsn: self, password }.to_string())
+    }
+}
+
 /// What may be shown of a text that ought to be a connection string: everything but the password, or nothing where it
 /// cannot be told which part that is.
 pub fn masked(text: &str) -> String {
@@ -208,7 +216,7 @@ impl SessionAttrs {
 
 impl fmt::Display for Dsn {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        uri::write(self, formatter)
+        uri::write(self, self.password.as_ref().map(|_| Shown::Masked), formatter)
     }
 }
 

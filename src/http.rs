@@ -40,6 +40,7 @@ mod query;
 mod reports;
 mod request_id;
 pub mod role;
+mod route;
 mod routes;
 mod said;
 mod scans;
@@ -62,6 +63,7 @@ use self::options::{Limits, Options};
 use self::state::Shared;
 use crate::daemon::Daemon;
 use crate::deliveries::Bell;
+use crate::route::keyring::Keyring;
 
 /// How the HTTP side asks for a reload: answered with every reason why the new configuration was refused.
 pub type Reload = mpsc::Sender<oneshot::Sender<Result<(), Vec<String>>>>;
@@ -77,6 +79,8 @@ pub struct Served {
     pub ready: watch::Receiver<Ready>,
     /// Rung when GitHub has delivered something.
     pub deliveries: Bell,
+    /// Of the issuer of users' tokens.
+    pub keyring: Arc<Keyring>,
 }
 
 /// What must be up before the daemon calls itself ready. The store is asked when somebody wants to know.

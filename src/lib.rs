@@ -84,6 +84,9 @@ pub mod deliveries;
 // What receivers of the operator's choice are told.
 pub mod webhooks;
 
+// Where a user belongs.
+pub mod route;
+
 // The edges.
 pub mod app;
 pub mod cli;

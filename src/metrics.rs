@@ -26,10 +26,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use prometheus::{Registry, TextEncoder};
+use prometheus::{IntCounterVec, Registry, TextEncoder};
 
 use crate::model::finding::Severity;
 use crate::model::report::Report;
+use crate::route::decision::Outcome;
 use crate::standing::Standing;
 
 use self::detail::DetailOptions;
@@ -51,6 +52,7 @@ pub struct Metrics {
     upkeep: Upkeep,
     requests: Requests,
     github: GitHub,
+    routing: IntCounterVec,
     log_counter: LogCounter,
     published: Mutex<Option<Arc<Published>>>,
 }
@@ -73,6 +75,7 @@ impl Default for Metrics {
             upkeep: Upkeep::new(&registry),
             requests: Requests::new(&registry),
             github: GitHub::new(&registry),
+            routing: routing(&registry),
             log_counter: LogCounter::new(&registry),
             published: Mutex::default(),
             registry,
@@ -85,6 +88,15 @@ impl Default for Metrics {
 fn process(registry: &Registry) {
     let process = prometheus::process_collector::ProcessCollector::for_self();
     registry.register(Box::new(process)).expect("no family of ours has one of its names");
+}
+
+/// At 0, so that the first decision of each outcome is seen as one.
+fn routing(registry: &Registry) -> IntCounterVec {
+    let decisions = register::counters(registry, &list::ROUTE_DECISIONS);
+    for outcome in Outcome::ALL {
+        decisions.with_label_values(&[outcome.label()]);
+    }
+    decisions
 }
 
 impl Metrics {
@@ -123,6 +135,11 @@ impl Metrics {
     /// Time between two scans of the schedule. What a scan said holds for two and a half of them.
     pub fn scan_interval(&self, interval: Duration) {
         self.scans.interval(interval);
+    }
+
+    /// Where a user belongs was asked, and this came of it.
+    pub fn routed(&self, outcome: Outcome) {
+        self.routing.with_label_values(&[outcome.label()]).inc();
     }
 
     pub fn scan_began(&self, at: Timestamp) {

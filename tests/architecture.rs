@@ -46,8 +46,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "monitor",
         &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
     ),
+    // Where a user belongs.
+    ("route", &["model"]),
     // What goes on while the daemon runs.
-    ("metrics", &["model", "standing"]),
+    ("metrics", &["model", "route", "standing"]),
     ("schedule", &["clock", "model"]),
     ("github", &["clock", "metrics", "secret"]),
     (
@@ -74,6 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "page",
             "registry",
             "report",
+            "route",
             "schedule",
             "secret",
             "standing",
@@ -108,6 +111,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "probe",
             "registry",
             "report",
+            "route",
             "scan",
             "schedule",
             "secret",

@@ -10,6 +10,8 @@ mod document;
 mod gate;
 #[path = "http/house.rs"]
 mod house;
+#[path = "support/issuer.rs"]
+mod issuer;
 #[path = "http/limits.rs"]
 mod limits;
 #[path = "http/page.rs"]
@@ -18,6 +20,8 @@ mod page;
 mod reads;
 #[path = "http/roles.rs"]
 mod roles;
+#[path = "http/routing.rs"]
+mod routing;
 #[path = "report/sample.rs"]
 mod sample;
 #[path = "http/scans.rs"]

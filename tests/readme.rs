@@ -20,9 +20,9 @@ use watertight::report::judge::Exit;
 const README: &str = include_str!("../README.md");
 
 /// The sections whose every key has a line of its own. Of the others the README says that they are not used yet.
-const USED: [&str; 13] = [
-    "store", "policy", "probe", "schedule", "log", "http", "metrics", "gate", "github", "webhooks",
-    "secrets", "sources", "tenants",
+const USED: [&str; 14] = [
+    "store", "policy", "probe", "schedule", "log", "http", "metrics", "gate", "github", "routing",
+    "webhooks", "secrets", "sources", "tenants",
 ];
 
 /// What stands between each pair of the marks.
@@ -182,7 +182,7 @@ fn every_example_of_a_configuration_loads() {
         ("PLATFORM_DATABASE_URL".to_owned(), "postgres://u@h/d".to_owned()),
     ]);
     let examples = between(README, "```toml\n", "```");
-    assert_eq!(examples.len(), 3);
+    assert_eq!(examples.len(), 4);
     for example in examples {
         let text = example
             .replace("/run/secrets", &secrets.path().to_string_lossy())

@@ -36,6 +36,7 @@ use crate::deliveries::Bell;
 use crate::http::{self, Ready};
 use crate::metrics::Metrics;
 use crate::model::report::Trigger;
+use crate::route::keyring::Keyring;
 use crate::schedule::queue::Scope;
 use crate::tasks::Tasks;
 use crate::telemetry::Logs;
@@ -137,12 +138,14 @@ fn start(
     let (ready, up) = watch::channel(Ready { configuration: true, schedule: true });
     let deliveries = Bell::default();
     served.outside().start(tasks, daemon, &deliveries);
+    let keyring = Arc::new(Keyring::default());
     let reader = http::Served {
         daemon: Arc::clone(daemon),
         options: served.options(),
         reload,
         ready: up,
         deliveries,
+        keyring: Arc::clone(&keyring),
     };
     let (socket, at_socket, until) = (platform.store.socket(), reader.clone(), stop.clone());
     tasks.spawn("http", http::serve_tcp(listener, reader, stop.clone()));
@@ -150,6 +153,8 @@ fn start(
         let done = http::serve_socket(&socket, at_socket, until).await;
         done.with_context(|| format!("serve the socket {}", socket.display()))
     });
+    let (issuer, until) = (served.issuer(), stop.clone());
+    tasks.spawn("issuer's keys", async move { keyring.read_until(issuer, &until).await });
     let (scanner, until) = (Arc::clone(daemon), stop.clone());
     tasks.spawn("scan", async move {
         scanner.scan_until(&until).await;

@@ -30,6 +30,7 @@ pub(super) fn problems(config: &Config, lines: &BTreeMap<String, u32>) -> Vec<Pr
     schedule(config, &mut told);
     http(config, &mut told);
     webhooks(config, &mut told);
+    routing(config, &mut told);
     deployments(config, &mut told);
     if let Some(path) = &config.probe.ca_file
         && !path.is_file()
@@ -166,6 +167,21 @@ fn webhooks(config: &Config, told: &mut Told<'_>) {
         for kind in webhook.kinds.iter().flatten().filter(|it| Kind::parse(it).is_none()) {
             let message = format!("{kind:?} is no finding's kind");
             told.tell(&key("kinds"), &message, "write kinds such as \"shared_database\"");
+        }
+    }
+}
+
+/// Who publishes the keys decides who is let in.
+fn routing(config: &Config, told: &mut Told<'_>) {
+    let Some(routing) = &config.routing else { return };
+    if !routing.jwks_url.is_safe() {
+        let remedy = "write for example \"https://login.example/.well-known/jwks.json\"";
+        told.tell("routing.jwks_url", "it is no https address", remedy);
+    }
+    for (key, text) in [("issuer", &routing.issuer), ("audience", &routing.audience)] {
+        if text.is_empty() {
+            let remedy = "write what the issuer's tokens say there";
+            told.tell(&format!("routing.{key}"), "it is empty", remedy);
         }
     }
 }

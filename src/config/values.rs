@@ -87,6 +87,17 @@ impl Url {
         &self.0
     }
 
+    /// What goes there or comes from there is read by nobody in between: over TLS, or within this machine.
+    pub fn is_safe(&self) -> bool {
+        let Ok(url) = self.0.parse::<http::Uri>() else { return false };
+        let host = url.host().unwrap_or_default();
+        match url.scheme_str() {
+            Some("https") => !host.is_empty(),
+            Some("http") => matches!(host, "127.0.0.1" | "[::1]" | "localhost"),
+            _ => false,
+        }
+    }
+
     /// What may be shown.
     pub fn masked(&self) -> String {
         if self.0.starts_with("sqlite:") {

@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::secret::Secret;
+
 use super::{ChannelBinding, Dsn, DsnError, HostName, SessionAttrs};
 
 /// The text after the scheme as pairs; what the query says comes later and wins.
@@ -123,11 +125,39 @@ fn decode(text: &str) -> Result<String, DsnError> {
 }
 
 /// The inverse of reading, with `***` for the password.
-pub(super) fn write(dsn: &Dsn, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What stands in the password's place.
+#[derive(Clone, Copy)]
+pub(super) enum Shown<'a> {
+    Masked,
+    Itself(&'a Secret),
+}
+
+/// For whoever connects. Deliberately without `Debug`.
+pub(super) struct Exposed<'a> {
+    pub(super) dsn: &'a Dsn,
+    pub(super) password: Option<&'a Secret>,
+}
+
+impl fmt::Display for Exposed<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(self.dsn, self.password.map(Shown::Itself), formatter)
+    }
+}
+
+pub(super) fn write(
+    dsn: &Dsn,
+    password: Option<Shown<'_>>,
+    out: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     out.write_str("postgres://")?;
     encode(&dsn.user, out)?;
-    if dsn.password.is_some() {
-        out.write_str(":***")?;
+    match password {
+        None => {}
+        Some(Shown::Masked) => out.write_str(":***")?,
+        Some(Shown::Itself(password)) => {
+            out.write_char(':')?;
+            encode(password.expose(), out)?;
+        }
     }
     for (index, host) in dsn.hosts.iter().enumerate() {
         out.write_char(if index == 0 { '@' } else { ',' })?;

@@ -63,7 +63,8 @@ impl Caller {
         match self.grant {
             Grant::Token(role) => role.may(power),
             Grant::Loopback => matches!(power, Power::Read | Power::Scan),
-            Grant::Socket => true,
+            // Whoever asks for users does so with a token of their own.
+            Grant::Socket => power != Power::Route,
         }
     }
 
@@ -229,6 +230,8 @@ extractors! {
     Operator = Operate,
     /// Who may change who the tenants are.
     Provisioner = Provision,
+    /// Who may be told where a user belongs.
+    Guide = Route,
 }
 
 #[cfg(test)]

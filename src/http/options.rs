@@ -14,6 +14,8 @@ use super::certificates;
 use super::role::Role;
 use crate::gate::GateOptions;
 use crate::model::policy::Exception;
+use crate::route::keyring::Source;
+use crate::route::token::Rules;
 use crate::secret::SecretRef;
 
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,17 @@ pub struct Options {
     /// What GitHub signs its deliveries with. Without it, none is taken.
     pub webhook_secret: Option<SecretRef>,
     pub limits: Limits,
+    /// `None` where nobody is routed.
+    pub routing: Option<Routing>,
+}
+
+/// Which tokens of users lead somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routing {
+    pub rules: Rules,
+    pub source: Source,
+    /// Whether a tenant that was proven to share is led nowhere.
+    pub quarantine: bool,
 }
 
 /// What the gate judges by.

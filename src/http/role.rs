@@ -24,6 +24,8 @@ pub enum Power {
     Operate,
     /// Changes who the tenants are.
     Provision,
+    /// Is told connection strings.
+    Route,
 }
 
 impl Role {
@@ -48,13 +50,14 @@ impl Role {
             Self::Viewer => matches!(power, Power::Read),
             Self::Operator => matches!(power, Power::Read | Power::Scan | Power::Operate),
             Self::Provisioner => matches!(power, Power::Read | Power::Provision),
-            Self::Router => false,
+            Self::Router => matches!(power, Power::Route),
         }
     }
 }
 
 impl Power {
-    pub const ALL: [Self; 4] = [Self::Read, Self::Scan, Self::Operate, Self::Provision];
+    pub const ALL: [Self; 5] =
+        [Self::Read, Self::Scan, Self::Operate, Self::Provision, Self::Route];
 
     /// The role to ask for, in the words of the configuration.
     pub const fn needs(self) -> Role {
@@ -62,6 +65,7 @@ impl Power {
             Self::Read => Role::Viewer,
             Self::Scan | Self::Operate => Role::Operator,
             Self::Provision => Role::Provisioner,
+            Self::Route => Role::Router,
         }
     }
 }
@@ -73,10 +77,10 @@ mod tests {
     #[test]
     fn each_role_may_what_the_contract_says_and_nothing_more() {
         let may = |role: Role| Power::ALL.map(|power| role.may(power));
-        assert_eq!(may(Role::Viewer), [true, false, false, false]);
-        assert_eq!(may(Role::Operator), [true, true, true, false]);
-        assert_eq!(may(Role::Provisioner), [true, false, false, true]);
-        assert_eq!(may(Role::Router), [false; 4]);
+        assert_eq!(may(Role::Viewer), [true, false, false, false, false]);
+        assert_eq!(may(Role::Operator), [true, true, true, false, false]);
+        assert_eq!(may(Role::Provisioner), [true, false, false, true, false]);
+        assert_eq!(may(Role::Router), [false, false, false, false, true]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::finish::{finish, panicked};
 use super::problem::{Kind, Problem};
 use super::state::Shared;
 use super::{
-    changes, daily, findings, gate, hooks, liveness, local, metrics, pages, scans, tenants,
+    changes, daily, findings, gate, hooks, liveness, local, metrics, pages, route, scans, tenants,
 };
 
 /// Answered to anybody, by whatever name they call us.
@@ -50,6 +50,7 @@ pub(super) fn api() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(changes::list, changes::announce))
         .routes(routes!(gate::judge))
         .routes(routes!(gate::put_override))
+        .routes(routes!(route::decide))
         .routes(routes!(daily::report))
         .routes(routes!(hooks::github))
         .routes(routes!(metrics::scrape))

@@ -225,7 +225,7 @@ families! {
         "When the oldest operation that runs began; absent while none runs.";
     PREFLIGHT_FAILURES = Counter, Start, "preflight_failures_total", ["check"],
         "Checks before provisioning that failed.";
-    ROUTE_DECISIONS = Counter, Later, "route_decisions_total", ["outcome"],
+    ROUTE_DECISIONS = Counter, Start, "route_decisions_total", ["outcome"],
         "Decisions of routing by outcome.";
 
     HTTP_REQUESTS = Counter, Known, "http_requests_total", ["method", "route", "code"],

@@ -69,6 +69,9 @@ async fn every_operation_is_guarded_as_the_document_says() {
             // Guarded by a signature: no token opens it.
             let unsigned = StatusCode::UNAUTHORIZED;
             assert_eq!((nobody, router), (unsigned, unsigned));
+        } else if path == "/api/v1/route" {
+            // Alone of all, it is a router's: here it is told that nothing is configured.
+            assert_eq!((nobody, router), (StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND));
         } else if guarded {
             assert_eq!(nobody, StatusCode::UNAUTHORIZED, "{method} {path}");
             assert_eq!(router, StatusCode::FORBIDDEN, "{method} {path}");

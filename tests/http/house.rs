@@ -30,6 +30,7 @@ use watertight::model::report::Report;
 use watertight::monitor::Monitor;
 use watertight::probe::{ProbeOptions, Prober};
 use watertight::report::json;
+use watertight::route::keyring::{Keyring, Source};
 use watertight::scan::ScanLimits;
 use watertight::store::Store;
 use watertight::store::hold::Hold;
@@ -56,6 +57,7 @@ pub(crate) struct House {
     /// Accepts every visit and never answers one.
     _silent: TcpListener,
     _settings: watch::Sender<Arc<Settings>>,
+    _issuer: watch::Sender<Option<Source>>,
 }
 
 /// What a house is built with.
@@ -138,16 +140,22 @@ impl House {
         let (reload, reloads) = mpsc::channel(1);
         let (options, options_read) = watch::channel(Arc::new(plan.options));
         let (ready, ready_read) = watch::channel(Ready { configuration: true, schedule: true });
+        let keyring = Arc::new(Keyring::default());
         let served = Served {
             daemon: Arc::clone(&daemon),
             options: options_read,
             reload,
             ready: ready_read,
+            keyring: Arc::clone(&keyring),
             deliveries: Arc::default(),
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        let issuer = options.borrow().routing.as_ref().map(|it| it.source.clone());
+        let (issuer, issuer_read) = watch::channel(issuer);
+        let until = stop.clone();
+        tasks.spawn(async move { keyring.read_until(issuer_read, &until).await });
         let socket = home.path().join("w.db.sock");
         tasks.spawn(serve_tcp(listener, served.clone(), stop.clone()));
         let through_socket = (served, stop.clone());
@@ -177,6 +185,7 @@ impl House {
             tasks,
             _silent: silent,
             _settings: settings,
+            _issuer: issuer,
         }
     }
 
@@ -280,6 +289,7 @@ fn settings(registry: &str, store: &Arc<Store>) -> Settings {
         },
         registry: config.registry_options(),
         detail: DetailOptions::default(),
+        routes: true,
     }
 }
 

@@ -8,18 +8,23 @@ use tokio::sync::watch;
 use super::outside::{Clients, Outside, Told};
 use crate::app::Ended;
 use crate::app::platform::monitor;
-use crate::config::Config;
+use crate::config::{Config, sections};
 use crate::daemon::Settings;
 use crate::daemon::timetable::Timetable;
 use crate::gate::GateOptions;
-use crate::http::options::{Access, Gate, Options, Tls, Token};
+use crate::http::options::{Access, Gate, Options, Routing, Tls, Token};
 use crate::http::role::Role;
 use crate::metrics::Metrics;
 use crate::metrics::detail::{Detail, DetailOptions};
 use crate::model::fingerprint::Digest256;
 use crate::monitor::Recognise;
+use crate::route::keyring::Source;
+use crate::route::token::Rules;
 use crate::schedule::cron::Moments;
 use crate::telemetry::{Level, Logs};
+
+/// Where nothing else is said.
+const TENANT_CLAIM: &str = "tenant";
 
 pub(super) struct Live {
     settings: Arc<Settings>,
@@ -35,6 +40,8 @@ pub(super) struct Served {
     options: watch::Sender<Arc<Options>>,
     timetable: watch::Sender<Timetable>,
     outside: Told,
+    /// Where the keys of users' tokens are.
+    issuer: watch::Sender<Option<Source>>,
     logs: Logs,
 }
 
@@ -49,6 +56,7 @@ impl Live {
             monitor: monitor(&config.probe_options(), config.policy(), recognise)?,
             registry: config.registry_options(),
             detail: detail(config),
+            routes: config.routing.is_some(),
         };
         let options = options(config);
         if let Ok(listen) = config.http.listen.parse() {
@@ -79,11 +87,13 @@ impl Live {
 
     pub(super) fn serve(self, logs: Logs) -> Served {
         logs.set(self.level);
+        let issuer = self.options.routing.as_ref().map(|it| it.source.clone());
         Served {
             settings: watch::Sender::new(self.settings),
             options: watch::Sender::new(self.options),
             timetable: watch::Sender::new(self.timetable),
             outside: self.outside.tell(),
+            issuer: watch::Sender::new(issuer),
             logs,
         }
     }
@@ -91,6 +101,12 @@ impl Live {
 
 impl Served {
     pub(super) fn replace(&self, live: Live) {
+        let issuer = live.options.routing.as_ref().map(|it| it.source.clone());
+        self.issuer.send_if_modified(|it| {
+            let changes = *it != issuer;
+            *it = issuer;
+            changes
+        });
         self.settings.send_replace(live.settings);
         self.options.send_replace(live.options);
         self.timetable.send_replace(live.timetable);
@@ -108,6 +124,10 @@ impl Served {
 
     pub(super) fn outside(&self) -> &Told {
         &self.outside
+    }
+
+    pub(super) fn issuer(&self) -> watch::Receiver<Option<Source>> {
+        self.issuer.subscribe()
     }
 
     pub(super) fn timetable(&self) -> watch::Receiver<Timetable> {
@@ -137,7 +157,21 @@ fn options(config: &Config) -> Options {
             .as_ref()
             .and_then(|it| it.webhook_secret.as_ref())
             .map(|it| it.0.clone()),
+        routing: config.routing.as_ref().map(routing),
         ..Options::default()
+    }
+}
+
+fn routing(section: &sections::Routing) -> Routing {
+    let claim = section.tenant_claim.as_deref().unwrap_or(TENANT_CLAIM);
+    Routing {
+        rules: Rules {
+            issuer: section.issuer.as_str().into(),
+            audience: section.audience.as_str().into(),
+            tenant_claim: claim.into(),
+        },
+        source: Source { url: section.jwks_url.expose().into(), pause: Source::PAUSE },
+        quarantine: section.quarantine.unwrap_or(true),
     }
 }
 

@@ -1,0 +1,127 @@
+//! Whether the tenant that a token names may be led to its database.
+//!
+//! Why quarantine asks for proof: whoever is led away from their database is offline. A guess must not do that, and neither
+//! must a mark that anybody who can write to one database can forge against the tenant of another.
+//!
+//! Why an acknowledgement changes nothing here: it says that somebody knows, and the database is shared all the same.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::token::Vouched;
+use crate::model::finding::{Certainty, Finding, FindingId, Kind, Severity, State};
+use crate::model::tenant::TenantId;
+
+/// For how long whoever asked may go by the answer: about one scan, so that a quarantine reaches them soon.
+const HOLDS: SignedDuration = SignedDuration::from_mins(5);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// To its own database, until then.
+    Routed {
+        expires_at: Timestamp,
+    },
+    Unknown,
+    /// Its row in the registry leads nowhere.
+    NotActive,
+    Quarantined {
+        finding: FindingId,
+    },
+}
+
+/// What is known of the tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registered {
+    No,
+    /// Its row cannot be used.
+    Unusable,
+    Yes,
+}
+
+pub fn decide(
+    vouched: &Vouched,
+    registered: Registered,
+    findings: &[Finding],
+    quarantine: bool,
+    now: Timestamp,
+) -> Decision {
+    match registered {
+        Registered::No => return Decision::Unknown,
+        Registered::Unusable => return Decision::NotActive,
+        Registered::Yes => {}
+    }
+    let barred = findings.iter().find(|it| quarantine && bars(it, &vouched.tenant));
+    if let Some(finding) = barred {
+        return Decision::Quarantined { finding: finding.id };
+    }
+    let holds = now.saturating_add(HOLDS).unwrap_or(Timestamp::MAX);
+    Decision::Routed { expires_at: holds.min(vouched.expires_at) }
+}
+
+/// A stamp in the wrong database is left out until it can be told whose it is: the tenant that it was stolen from must not
+/// be led away for it.
+fn bars(finding: &Finding, tenant: &TenantId) -> bool {
+    let claim = &finding.claim;
+    let shares = matches!(
+        claim.kind,
+        Kind::SharedDatabase
+            | Kind::SharedReplication
+            | Kind::SharedCluster
+            | Kind::SharedProject
+            | Kind::DatabaseHandedOutTwice
+    );
+    shares
+        && claim.severity == Severity::Critical
+        && claim.certainty == Certainty::Proven
+        && finding.state != State::Resolved
+        && claim.tenants.contains(tenant)
+}
+
+/// How a request ended, for the metric and the record. The labels are a published interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Routed,
+    TokenRefused,
+    /// The issuer's keys were never read.
+    NoKeys,
+    /// The request named another tenant than its token.
+    Contradicted,
+    UnknownTenant,
+    NotActive,
+    Quarantined,
+    /// The tenant's own password cannot be read.
+    NoSecret,
+}
+
+impl Outcome {
+    pub const ALL: [Self; 8] = [
+        Self::Routed,
+        Self::TokenRefused,
+        Self::NoKeys,
+        Self::Contradicted,
+        Self::UnknownTenant,
+        Self::NotActive,
+        Self::Quarantined,
+        Self::NoSecret,
+    ];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Routed => "routed",
+            Self::TokenRefused => "token_refused",
+            Self::NoKeys => "no_keys",
+            Self::Contradicted => "contradicted",
+            Self::UnknownTenant => "unknown_tenant",
+            Self::NotActive => "not_active",
+            Self::Quarantined => "quarantined",
+            Self::NoSecret => "no_secret",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.label())
+    }
+}
