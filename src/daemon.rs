@@ -63,7 +63,7 @@ pub struct Daemon {
     desk: Desk,
     settings: watch::Receiver<Arc<Settings>>,
     standing: watch::Sender<Option<Arc<Standing>>>,
-    /// The registry as the last scan read it; `None` while nobody is routed.
+    /// The registry as the last scan of the whole fleet read it; `None` while nobody is routed.
     ways: watch::Sender<Option<Arc<Snapshot>>>,
     unkept: Unkept,
     metrics: Arc<Metrics>,
@@ -198,7 +198,6 @@ impl Daemon {
     async fn scan(&self, batch: &Batch, stop: &CancellationToken) -> anyhow::Result<Told> {
         let settings = self.settings();
         let snapshot = Arc::new(self.registry(&settings).await?);
-        self.ways.send_replace(settings.routes.then(|| Arc::clone(&snapshot)));
         self.unkept.taken_up();
         let read = self.stored("read the store", |store| Ok(Memory::read(store, clock::now())?));
         let memory = self.unkept.memory(read.await)?;
@@ -227,7 +226,12 @@ impl Daemon {
         let cycle = settings.monitor.cycle(&snapshot, memory, ask).await;
         self.desk.progress(schedule::Stage::Conclusion, 0, 0);
         self.metrics.probes(&cycle.report);
-        Ok(self.conclude(cycle, &snapshot).await)
+        let told = self.conclude(cycle, &snapshot).await;
+        // Only now, and only of a whole scan: nobody is led to a database that was not looked at.
+        if !told.report.partial {
+            self.ways.send_replace(settings.routes.then_some(snapshot));
+        }
+        Ok(told)
     }
 
     /// Stores what the cycle found and tells it. A store that refuses it costs the memory of it and not the news.

@@ -1,6 +1,7 @@
 //! Where users belong: asked by a service, decided by the user's token alone.
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use axum::http::StatusCode as Code;
 use axum::routing::get;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::json;
+use tempfile::{Builder, NamedTempFile};
 use tokio::net::TcpListener;
 use watertight::clock;
 use watertight::http::options::{Options, Routing};
@@ -60,6 +62,17 @@ const ROWS: &str = r#"{"id": "acme", "database_url": "postgres://app:p%40ss@127.
 "#;
 
 async fn house(published: &Published, pause: Duration) -> House {
+    let rows = rows();
+    house_of(published, pause, rows.path()).await
+}
+
+fn rows() -> NamedTempFile {
+    let rows = Builder::new().suffix(".jsonl").tempfile().unwrap();
+    std::fs::write(&rows, ROWS).unwrap();
+    rows
+}
+
+async fn house_of(published: &Published, pause: Duration, rows: &Path) -> House {
     let routing = Routing {
         rules: Rules {
             issuer: ISSUER.into(),
@@ -75,14 +88,11 @@ async fn house(published: &Published, pause: Duration) -> House {
         sample::finding(Kind::SharedDatabase, Severity::Critical, &["globex", "initech"]),
         sample::finding(Kind::ForeignStamp, Severity::Critical, &["acme", "globex"]),
     ];
-    let rows = std::env::temp_dir().join(format!("watertight-rows-{}.jsonl", std::process::id()));
-    std::fs::write(&rows, ROWS).unwrap();
     let registry = format!("[[sources]]\nkind = 'file'\npath = '{}'\n", rows.display());
     let house = House::of(Plan { options, registry: registry.leak(), before: Some(before) }).await;
     // Ways are known as soon as a scan has read the registry.
     let scanned = house.post("/api/v1/scans?wait=true", &json!({})).send().await.unwrap();
     assert_eq!(scanned.status(), StatusCode::OK);
-    std::fs::remove_file(rows).unwrap();
     house
 }
 
@@ -229,5 +239,27 @@ async fn an_issuer_that_is_away_takes_no_key_away_and_one_that_never_was_there_l
     let house = self::house(&nowhere, pause).await;
     let good = asked(&house, &token(&issuer, "acme"));
     refused(good, StatusCode::SERVICE_UNAVAILABLE, "no-keys").await;
+    house.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_changed_leads_elsewhere_only_after_a_scan_of_the_whole_fleet() {
+    let issuer = Issuer::new("1");
+    let published = Published::start(&issuer).await;
+    let rows = rows();
+    let house = house_of(&published, Duration::from_secs(30), rows.path()).await;
+    let good = token(&issuer, "acme");
+    let leads_to = async |database: &str| {
+        let (_, view) = answer(asked(&house, &good)).await;
+        view["database_url"].as_str().unwrap().contains(database)
+    };
+    assert!(leads_to("127.0.0.1:1/acme").await);
+    std::fs::write(&rows, ROWS.replace("127.0.0.1:1/acme", "127.0.0.1:1/elsewhere")).unwrap();
+    assert!(leads_to("127.0.0.1:1/acme").await, "nobody has read it yet");
+    for (body, database) in [(json!({"tenants": ["globex"]}), "/acme"), (json!({}), "/elsewhere")] {
+        let scanned = house.post("/api/v1/scans?wait=true", &body).send().await.unwrap();
+        assert_eq!(scanned.status(), StatusCode::OK);
+        assert!(leads_to(database).await, "{body}");
+    }
     house.leave().await;
 }
