@@ -148,7 +148,7 @@ impl Keyring {
             Ok(keys) => Some((Arc::new(keys), now)),
             Err(error) => {
                 let error = anyhow::Error::new(error);
-                tracing::error!("the keys that were read last still hold: {error:#}");
+                tracing::error!("no new keys for users' tokens: {error:#}");
                 let known = self.ring.borrow().keys.clone();
                 known.filter(|(_, read_at)| now.duration_since(*read_at) < HOLD)
             }
