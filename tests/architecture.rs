@@ -61,7 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("filing", &["clock", "daemon", "github", "issues", "metrics", "model", "standing", "store"]),
     ("checks", &["daemon", "github", "model"]),
-    ("deliveries", &["clock", "daemon", "gate", "github", "model", "report", "schedule"]),
+    ("deliveries", &["clock", "daemon", "gate", "github", "issues", "model", "report", "schedule"]),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
     // The edges.
     (

@@ -10,11 +10,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::issues::label::ACKNOWLEDGED;
+
 /// Characters that GitHub gives to an environment's name.
 const LONGEST_ENVIRONMENT: usize = 255;
-
-/// The label by which a person acknowledges.
-pub const ACKNOWLEDGED: &str = "watertight:acknowledged";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "about")]

@@ -6,11 +6,11 @@ use anyhow::Context;
 use serde::Deserialize;
 
 use super::Answering;
-use super::asked::ACKNOWLEDGED;
 use crate::clock;
 use crate::daemon::Daemon;
 use crate::github::error::GitHubError;
 use crate::github::operation::Operation;
+use crate::issues::label::ACKNOWLEDGED;
 use crate::model::finding::{Acknowledgement, State};
 use crate::model::issue::Subject;
 

@@ -7,7 +7,6 @@
 //! - whatever tokens come, the issuer is asked at most once in `PAUSE`;
 //! - an answer is bounded in size and time, and a redirect is not followed: who publishes the keys decides everything.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +54,7 @@ pub enum FetchError {
 }
 
 /// What was read, and when that was last tried.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 struct Ring {
     keys: Option<(Arc<KeySet>, Instant)>,
     tried: Option<Instant>,
@@ -66,15 +65,6 @@ pub struct Keyring {
     ring: watch::Sender<Ring>,
     /// Somebody has a token whose key is not there.
     wanted: Notify,
-}
-
-impl fmt::Debug for Keyring {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Keyring")
-            .field("ring", &*self.ring.borrow())
-            .finish_non_exhaustive()
-    }
 }
 
 impl Keyring {

@@ -85,9 +85,13 @@ impl Live {
         })
     }
 
+    fn issuer(&self) -> Option<Source> {
+        self.options.routing.as_ref().map(|it| it.source.clone())
+    }
+
     pub(super) fn serve(self, logs: Logs) -> Served {
         logs.set(self.level);
-        let issuer = self.options.routing.as_ref().map(|it| it.source.clone());
+        let issuer = self.issuer();
         Served {
             settings: watch::Sender::new(self.settings),
             options: watch::Sender::new(self.options),
@@ -101,7 +105,7 @@ impl Live {
 
 impl Served {
     pub(super) fn replace(&self, live: Live) {
-        let issuer = live.options.routing.as_ref().map(|it| it.source.clone());
+        let issuer = live.issuer();
         self.issuer.send_if_modified(|it| {
             let changes = *it != issuer;
             *it = issuer;
