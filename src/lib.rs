@@ -87,6 +87,9 @@ pub mod webhooks;
 // Where a user belongs.
 pub mod route;
 
+// Where databases come from.
+pub mod provider;
+
 // The edges.
 pub mod app;
 pub mod cli;

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod issue;
 pub mod news;
 pub mod observation;
+pub mod operation;
 pub mod policy;
 pub mod relation;
 pub mod report;

@@ -48,6 +48,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Where a user belongs.
     ("route", &["model"]),
+    // Where databases come from.
+    ("provider", &["secret"]),
     // What goes on while the daemon runs.
     ("metrics", &["model", "route", "standing"]),
     ("schedule", &["clock", "model"]),
