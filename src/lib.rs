@@ -49,6 +49,9 @@ pub mod probe;
 // What is remembered.
 pub mod store;
 
+// Whose database it is, in the database's own words.
+pub mod stamp;
+
 // How it is told.
 pub mod report;
 
@@ -89,6 +92,9 @@ pub mod route;
 
 // Where databases come from.
 pub mod provider;
+
+// What the platform itself puts into them.
+pub mod setup;
 
 // The edges.
 pub mod app;

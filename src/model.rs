@@ -16,4 +16,5 @@ pub mod operation;
 pub mod policy;
 pub mod relation;
 pub mod report;
+pub mod stamp;
 pub mod tenant;

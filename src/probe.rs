@@ -12,6 +12,7 @@
 
 pub mod cause;
 pub mod connect;
+pub mod errand;
 pub mod fingerprint;
 pub mod guard;
 pub mod login;

@@ -34,6 +34,7 @@ mod reports;
 mod rows;
 pub mod scans;
 pub mod seal;
+pub mod stamps;
 pub mod tenants;
 pub mod url;
 mod whereabouts;

@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("scan", &["dsn", "model", "patience"]),
     ("probe", &["clock", "detect", "dsn", "model", "patience", "registry", "secret", "tls"]),
     ("store", &["clock", "model", "secret"]),
+    ("stamp", &["model", "probe", "secret"]),
     ("report", &["gate", "model"]),
     ("page", &["model", "report", "standing"]),
     ("issues", &["model", "report", "standing"]),
@@ -50,6 +51,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("route", &["model"]),
     // Where databases come from.
     ("provider", &["secret"]),
+    ("setup", &["dsn", "model", "probe", "secret"]),
     // What goes on while the daemon runs.
     ("metrics", &["model", "route", "standing"]),
     ("schedule", &["clock", "model"]),

@@ -37,7 +37,7 @@ pub struct Fingerprint {
     pub wal_senders: Option<u32>,
     /// A running WAL receiver: this standby streams from somebody.
     pub wal_receiver: Option<bool>,
-    /// The comment of the schema `watertight`, where there is one.
+    /// The comment of the schema `watertight`; empty where there is none.
     pub stamp: Option<Box<str>>,
 }
 

@@ -139,8 +139,7 @@ fn place(it: &Fingerprint) -> Vec<FactLine> {
             "as the server sees itself; repeats behind proxies and in containers",
         ),
     ];
-    facts.extend(
-        it.stamp.as_deref().map(|it| fact("Stamp", shown(it), "whose database it says it is")),
-    );
+    let stamp = it.stamp.as_deref().filter(|it| !it.is_empty());
+    facts.extend(stamp.map(|it| fact("Stamp", shown(it), "whose database it says it is")));
     facts
 }

@@ -13,7 +13,7 @@ SELECT
   pg_catalog.inet_client_port(),
   (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_get_wal_senders()),
   (SELECT w.pid IS NOT NULL FROM pg_catalog.pg_stat_get_wal_receiver() w),
-  pg_catalog.obj_description(pg_catalog.to_regnamespace('watertight'), 'pg_namespace'),
+  COALESCE(pg_catalog.obj_description(pg_catalog.to_regnamespace('watertight'), 'pg_namespace'), ''),
   pg_catalog.current_setting('default_transaction_read_only'),
   (SELECT pg_catalog.sum(pg_catalog.pg_stat_get_db_numbackends(n.oid)) FROM pg_catalog.pg_database n),
   pg_catalog.current_setting('max_connections'),

@@ -14,6 +14,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
+use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::{AsyncMessage, Client, Connection, SimpleQueryMessage};
 
 use super::cause::{Complaint, LastWords, Symptom, judge};
@@ -51,6 +52,15 @@ pub struct Session {
 pub struct Trouble {
     pub failure: Failure,
     pub code: Option<Box<str>>,
+    /// Where in the text that was sent, in characters from 1, where the server says so.
+    pub position: Option<u32>,
+}
+
+impl Trouble {
+    /// Of which the server said nothing.
+    const fn of(failure: Failure) -> Self {
+        Self { failure, code: None, position: None }
+    }
 }
 
 impl Session {
@@ -74,17 +84,22 @@ impl Session {
     /// Sends `sql` as it is, in one message, and returns the rows of its last result. Put `statement::preamble` before
     /// it, unless a transaction of the session's own is open.
     pub async fn ask(&mut self, sql: &str, limit: Duration) -> Result<Rows, Failure> {
+        self.run(sql, limit).await.map_err(|it| it.failure)
+    }
+
+    /// As `ask`, with what the server says of an error beside its message.
+    pub async fn run(&mut self, sql: &str, limit: Duration) -> Result<Rows, Trouble> {
         match timeout(limit, self.query(sql)).await {
-            Ok(answered) => answered.map_err(|it| it.failure),
-            Err(_elapsed) => Err(judge(&Symptom::Elapsed(Stage::Query))),
+            Ok(answered) => answered,
+            Err(_elapsed) => Err(Trouble::of(judge(&Symptom::Elapsed(Stage::Query)))),
         }
     }
 
-    /// As `ask`, bounded by the caller.
+    /// As `run`, bounded by the caller.
     pub(super) async fn query(&mut self, sql: &str) -> Result<Rows, Trouble> {
         if self.spoilt {
             let ended = Symptom::Guard(GuardError::Closed { heard: true }, LastWords(None));
-            return Err(Trouble { failure: judge(&ended), code: None });
+            return Err(Trouble::of(judge(&ended)));
         }
         // Until the answer is whole: a caller may drop this future at any wait.
         self.spoilt = true;
@@ -132,7 +147,7 @@ async fn drive<T>(
                 Poll::Ready(None) => {
                     let symptom =
                         Symptom::Guard(GuardError::Closed { heard: true }, LastWords(None));
-                    break Trouble { failure: judge(&symptom), code: None };
+                    break Trouble::of(judge(&symptom));
                 }
                 Poll::Pending => return Poll::Pending,
             }
@@ -181,7 +196,11 @@ pub(super) fn judge_error(
         let code = error.code().code();
         let complaint = Complaint { code, message: error.message(), routine: error.routine() };
         let failure = judge(&Symptom::Server(complaint, stage));
-        return Trouble { failure, code: Some(code.into()) };
+        let position = error.position().and_then(|it| match it {
+            ErrorPosition::Original(place) => Some(*place),
+            ErrorPosition::Internal { .. } => None,
+        });
+        return Trouble { failure, code: Some(code.into()), position };
     }
     let source = std::error::Error::source(error);
     let guard = source
@@ -193,5 +212,5 @@ pub(super) fn judge_error(
         None if error.is_closed() => Symptom::Guard(GuardError::Closed { heard: true }, last_words),
         None => Symptom::Nonsense("a message that does not belong here"),
     };
-    Trouble { failure: judge(&symptom), code: None }
+    Trouble::of(judge(&symptom))
 }

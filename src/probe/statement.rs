@@ -112,7 +112,7 @@ const FACTS: &[Fact] = &[
     fact(
         &["to_regnamespace(text)", "obj_description(oid,name)"],
         &["pg_description"],
-        "pg_catalog.obj_description(pg_catalog.to_regnamespace('watertight'), 'pg_namespace')",
+        "COALESCE(pg_catalog.obj_description(pg_catalog.to_regnamespace('watertight'), 'pg_namespace'), '')",
     ),
     fact(&[], &[], "pg_catalog.current_setting('default_transaction_read_only')"),
     fact(

@@ -82,6 +82,7 @@ fn identity(it: &Fingerprint, project_id: Option<&str>) -> Vec<(&'static str, St
             server.unwrap_or_else(|| "none: a socket, or withheld".to_owned()),
         ),
     ];
-    lines.extend(it.stamp.as_deref().map(|it| ("stamp", clipped(it, LONGEST).into_owned())));
+    let stamp = it.stamp.as_deref().filter(|it| !it.is_empty());
+    lines.extend(stamp.map(|it| ("stamp", clipped(it, LONGEST).into_owned())));
     lines
 }

@@ -22,6 +22,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("migrations/02_life.sql")),
     M::up(include_str!("migrations/03_issues.sql")),
     M::up(include_str!("migrations/04_hooks.sql")),
+    M::up(include_str!("migrations/05_stamps.sql")),
 ];
 
 /// "WTGT": tells our files from every other SQLite database.

@@ -117,7 +117,7 @@ async fn a_hostile_search_path_changes_nothing_and_runs_nothing() {
     assert_eq!(sighting.fingerprint.started_at, honest.fingerprint.started_at);
     assert_eq!(&*sighting.fingerprint.database, "evil");
     assert_eq!(sighting.fingerprint.in_recovery, Some(false));
-    assert_eq!(sighting.fingerprint.stamp, None);
+    assert_eq!(sighting.fingerprint.stamp.as_deref(), Some(""));
     assert_eq!(sighting.powers, Some(Vec::new()));
 }
 
