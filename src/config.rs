@@ -14,6 +14,7 @@ mod github;
 pub mod keys;
 mod load;
 pub mod problem;
+mod provision;
 pub mod sections;
 mod show;
 pub mod values;

@@ -109,6 +109,7 @@ pub mod client;
 pub mod http;
 
 // Plumbing.
+pub mod body;
 pub mod clock;
 pub mod dsn;
 pub mod local;

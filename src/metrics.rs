@@ -15,6 +15,7 @@ mod fleet;
 pub mod github;
 pub mod list;
 pub mod logs;
+mod provider;
 mod register;
 pub mod requests;
 mod reserved;
@@ -37,6 +38,7 @@ use self::detail::DetailOptions;
 use self::fleet::Ages;
 use self::github::{GitHub, IssueAction};
 use self::logs::LogCounter;
+use self::provider::Providers;
 use self::requests::{RequestGuard, Requests};
 use self::scans::{ScanEnd, Scans};
 use self::text::Text;
@@ -52,6 +54,7 @@ pub struct Metrics {
     upkeep: Upkeep,
     requests: Requests,
     github: GitHub,
+    providers: Providers,
     routing: IntCounterVec,
     log_counter: LogCounter,
     published: Mutex<Option<Arc<Published>>>,
@@ -75,6 +78,7 @@ impl Default for Metrics {
             upkeep: Upkeep::new(&registry),
             requests: Requests::new(&registry),
             github: GitHub::new(&registry),
+            providers: Providers::new(&registry),
             routing: routing(&registry),
             log_counter: LogCounter::new(&registry),
             published: Mutex::default(),
@@ -227,6 +231,21 @@ impl Metrics {
 
     pub fn github_issue_action(&self, action: IssueAction) {
         self.github.action(action);
+    }
+
+    /// What may be asked of a provider, each counted from 0. Told once it is configured.
+    pub fn provider_operations(&self, provider: &str, operations: &[&str]) {
+        self.providers.operations(provider, operations);
+    }
+
+    /// A request to a provider ended. `operation` is one of those that were told.
+    pub fn provider_request(&self, provider: &str, operation: &str, well: bool) {
+        self.providers.request(provider, operation, well);
+    }
+
+    /// What a provider said last of how many more requests it allows in its window.
+    pub fn provider_remaining(&self, provider: &str, operation: &str, remaining: u32) {
+        self.providers.remaining(provider, operation, remaining);
     }
 
     /// A layer for the log that counts warnings and errors here.

@@ -11,6 +11,8 @@
 //! - `delete` means "ensure absent": of what is not there it is done;
 //! - no error, no `Debug` and no log holds a password, a token or a URL.
 
+pub mod supabase;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -151,6 +153,9 @@ pub enum ProviderError {
     /// A write that may have been done or not, now or a little later.
     #[error("{operation}: nobody knows whether the provider did it")]
     Unknown { operation: &'static str, source: Trouble },
+    /// It names a place for the database that it must not lie at, and will name it again.
+    #[error("{operation}: the provider leads elsewhere: {told}")]
+    Untrusted { operation: &'static str, told: Box<str> },
     /// An answer that says nothing we understand, to a read.
     #[error("{operation}: the provider's answer cannot be read: {told}")]
     Unreadable { operation: &'static str, told: Box<str> },
@@ -186,7 +191,7 @@ impl Refusal {
 impl ProviderError {
     /// Whether the same call may go better later.
     pub const fn passes(&self) -> bool {
-        !matches!(self, Self::Refused { .. })
+        !matches!(self, Self::Refused { .. } | Self::Untrusted { .. })
     }
 
     /// Before which another call is in vain.

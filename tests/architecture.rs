@@ -19,6 +19,7 @@ use sources::{Source, code, read_all, used_modules};
 /// engine and a visit share (`patience`), or a visit and a read of the registry (`tls`), is plumbing for that reason.
 const MAY_USE: &[(&str, &[&str])] = &[
     // Plumbing that knows no other module.
+    ("body", &[]),
     ("clock", &[]),
     ("patience", &[]),
     ("secret", &[]),
@@ -48,12 +49,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
     ),
     // Where a user belongs.
-    ("route", &["model"]),
-    // Where databases come from.
-    ("provider", &["secret"]),
+    ("route", &["body", "model"]),
     ("setup", &["dsn", "model", "probe", "secret"]),
     // What goes on while the daemon runs.
     ("metrics", &["model", "route", "standing"]),
+    // Where databases come from.
+    ("provider", &["body", "dsn", "metrics", "secret"]),
     ("schedule", &["clock", "model"]),
     ("github", &["clock", "metrics", "secret"]),
     (
@@ -87,8 +88,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("client", &["model", "registry", "report", "secret"]),
-    ("config", &["dsn", "issues", "model", "registry", "schedule", "secret"]),
+    ("client", &["body", "model", "registry", "report", "secret"]),
+    ("config", &["dsn", "issues", "model", "provider", "registry", "schedule", "secret"]),
     ("cli", &["issues", "model", "report", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),
     // The composition root joins them all.

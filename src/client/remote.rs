@@ -12,6 +12,7 @@ use std::time::Duration;
 use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 
+use crate::body;
 use crate::report::gate::DecisionView;
 use crate::secret::Secret;
 
@@ -89,9 +90,9 @@ async fn decision(response: Response) -> Asked {
         detail: String,
     }
     let status = response.status();
-    let body = match whole(response).await {
+    let body = match body::whole(response, LARGEST).await {
         Ok(body) => body,
-        Err(error) => return Asked::NoAnswer(error),
+        Err(error) => return Asked::NoAnswer(chain(&error)),
     };
     // The status and the document must say the same: something in between may answer for the daemon.
     if let Ok(decision) = serde_json::from_slice::<DecisionView>(&body) {
@@ -129,7 +130,7 @@ pub async fn ready(url: &str) -> Result<Result<(), String>, SetupError> {
     if status == StatusCode::OK {
         return Ok(Ok(()));
     }
-    let body = whole(response).await.unwrap_or_default();
+    let body = body::whole(response, LARGEST).await.unwrap_or_default();
     let down: Down = serde_json::from_slice(&body).unwrap_or_default();
     if down.errors.is_empty() {
         return Ok(Err(format!("it answers {status}")));
@@ -154,17 +155,6 @@ fn client(certificates: Certificates) -> reqwest::Result<Client> {
 
 fn at(url: &str, path: &str) -> String {
     format!("{}{path}", url.trim_end_matches('/'))
-}
-
-async fn whole(mut response: Response) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| chain(&error))? {
-        if LARGEST - body.len() < piece.len() {
-            return Err(format!("the answer is longer than {LARGEST} bytes"));
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
 }
 
 /// With its causes: the first sentence of a failed request never says why.

@@ -6,10 +6,9 @@
 //! Why some are absent and not 0: a 0 is a claim. A gauge of something that nobody has looked at yet has no value, and a
 //! counter whose label words are not fixed yet has none that could be there:
 //! - `Since::Known`: until it is told for the first time (the last success of a scan, the store's size, and all of
-//!   GitHub where it is configured);
+//!   GitHub and of a provider where they are configured);
 //! - `Since::Scan`: before the first finished scan nobody knows how the fleet is;
-//! - `Since::Later`: what a provider says of its limits, requests by operations that have no names yet, decisions of
-//!   routing, and the oldest operation while none can run.
+//! - `Since::Later`: the oldest operation while none can run.
 //!
 //! What can be said without a feeder is there at 0 from the start: no operation was begun, none is in flight or stuck, no
 //! pre-flight check failed, no issue was touched.
@@ -200,11 +199,11 @@ families! {
     GITHUB_ISSUE_ACTIONS = Counter, Start, "github_issue_actions_total", ["action"],
         "What was done to issues.";
 
-    PROVIDER_REQUESTS = Counter, Later, "provider_requests_total", ["provider", "operation"],
+    PROVIDER_REQUESTS = Counter, Known, "provider_requests_total", ["provider", "operation"],
         "Requests to a provider.";
-    PROVIDER_REQUEST_FAILURES = Counter, Later, "provider_request_failures_total", ["provider", "operation"],
+    PROVIDER_REQUEST_FAILURES = Counter, Known, "provider_request_failures_total", ["provider", "operation"],
         "Requests to a provider that failed.";
-    PROVIDER_RATE_LIMIT_REMAINING = Gauge, Later, "provider_rate_limit_remaining", ["provider", "operation"],
+    PROVIDER_RATE_LIMIT_REMAINING = Gauge, Known, "provider_rate_limit_remaining", ["provider", "operation"],
         "Requests that a provider still allows in its window.";
 
     OPERATIONS_STARTED = Counter, Start, "operations_started_total", ["kind"],

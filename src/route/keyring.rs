@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::keys::{KeySet, KeySetError};
+use crate::body::{self, BodyError};
 
 /// Between two readings when nothing asks for one.
 const REFRESH: Duration = Duration::from_mins(10);
@@ -47,8 +48,8 @@ pub enum FetchError {
     Ask(#[source] reqwest::Error),
     #[error("the address of the issuer's keys answered {0}")]
     Status(u16),
-    #[error("the issuer's keys are longer than {LARGEST} bytes")]
-    TooLarge,
+    #[error("receive the issuer's keys")]
+    Body(#[from] BodyError),
     #[error("read the issuer's keys")]
     Keys(#[from] KeySetError),
 }
@@ -151,16 +152,9 @@ async fn fetch(client: &reqwest::Client, url: &str) -> Result<KeySet, FetchError
     // The address may carry somebody's key.
     let ask = |error: reqwest::Error| FetchError::Ask(error.without_url());
     let request = client.get(url).header("accept", "application/json");
-    let mut response = request.send().await.map_err(ask)?;
+    let response = request.send().await.map_err(ask)?;
     if !response.status().is_success() {
         return Err(FetchError::Status(response.status().as_u16()));
     }
-    let mut text = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(ask)? {
-        if LARGEST - text.len() < piece.len() {
-            return Err(FetchError::TooLarge);
-        }
-        text.extend_from_slice(&piece);
-    }
-    Ok(KeySet::read(&text)?)
+    Ok(KeySet::read(&body::whole(response, LARGEST).await?)?)
 }

@@ -166,6 +166,9 @@ pub(crate) fn busy() -> Metrics {
     metrics.github_budget("core", 5_000, 4_999, at(3_600));
     metrics.github_succeeded(at(1));
     metrics.github_issues(2, |_| 1);
+    metrics.provider_operations("supabase", &["create_project", "get_health"]);
+    metrics.provider_request("supabase", "get_health", true);
+    metrics.provider_remaining("supabase", "get_health", 119);
     let routes = ["/metrics", "/", "/api/v1/scans", "/api/v1/scans/{id}", "/api/v1/tenants"];
     for route in routes {
         metrics.request().answered("GET", Some(route), 200, Duration::from_millis(3));

@@ -1,0 +1,99 @@
+//! What the section `provision` means: where new tenants' databases come from.
+//!
+//! Why the rules stand beside the reading: what is checked here is what the reading relies on.
+
+use super::Config;
+use super::sections::{Provision, ProvisionSupabase};
+use super::values::Url;
+use crate::dsn::TlsMode;
+use crate::provider::supabase::options::{Connection, PaceOptions, SupabaseOptions};
+
+const SUPABASE: &str = "https://api.supabase.com";
+const SUPABASE_HOSTS: [&str; 2] = ["supabase.com", "supabase.co"];
+
+impl Config {
+    /// `None` without the section.
+    pub fn supabase_options(&self) -> Option<SupabaseOptions> {
+        let section = self.provision.as_ref()?.supabase.as_ref()?;
+        let api_url = section.api_url.as_ref().map_or(SUPABASE, Url::expose);
+        let usual = || SUPABASE_HOSTS.map(Into::into).to_vec();
+        let hosts = section.trusted_hosts.as_ref();
+        Some(SupabaseOptions {
+            api_url: api_url.trim_end_matches('/').into(),
+            token: section.token.0.clone(),
+            organization: section.organization.as_str().into(),
+            region: section.region.as_str().into(),
+            connection: section
+                .connection
+                .as_deref()
+                .and_then(Connection::parse)
+                .unwrap_or_default(),
+            trusted_hosts: hosts.map_or_else(usual, |it| it.iter().map(|it| host(it)).collect()),
+            // Its root is private: what nobody can verify, no application should be told to.
+            tls: if self.probe.ca_file.is_some() { TlsMode::VerifyFull } else { TlsMode::Require },
+            pace: PaceOptions::default(),
+        })
+    }
+}
+
+fn host(text: &str) -> Box<str> {
+    text.trim_end_matches('.').to_ascii_lowercase().into()
+}
+
+/// What is wrong with the section: key, message, remedy.
+pub(super) fn problems(provision: &Provision) -> Vec<(String, String, String)> {
+    let mut told = Vec::new();
+    if provision.provider == "supabase" && provision.supabase.is_none() {
+        let remedy = "write the section [provision.supabase]".to_owned();
+        told.push(("provision.supabase".to_owned(), super::walk::MISSING.to_owned(), remedy));
+    }
+    told.extend(provision.supabase.iter().flat_map(supabase));
+    told
+}
+
+fn supabase(section: &ProvisionSupabase) -> Vec<(String, String, String)> {
+    let mut told = Vec::new();
+    let mut tell = |key: &str, message: &str, remedy: &str| {
+        told.push((format!("provision.supabase.{key}"), message.to_owned(), remedy.to_owned()));
+    };
+    if section.api_url.as_ref().is_some_and(|it| !is_base(it)) {
+        tell(
+            "api_url",
+            "it is no https address",
+            "write \"https://api.supabase.com\", or remove it",
+        );
+    }
+    if !is_word(&section.organization) {
+        let remedy = "write its slug, as it stands in the dashboard's address";
+        tell("organization", "it is no organisation's slug", remedy);
+    }
+    if !is_word(&section.region) {
+        tell("region", "it is no region", "write for example \"eu-north-1\"");
+    }
+    if section.trusted_hosts.iter().flatten().any(|it| !is_host(it)) {
+        let message = "it names no host or domain that is somebody's own";
+        tell("trusted_hosts", message, "write for example [\"supabase.com\", \"supabase.co\"]");
+    }
+    told
+}
+
+/// Paths are put behind it.
+fn is_base(url: &Url) -> bool {
+    url.is_safe() && !url.expose().contains(['?', '#', '@'])
+}
+
+/// Becomes part of an address.
+fn is_word(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+}
+
+/// A top-level domain would trust everybody in it.
+fn is_host(text: &str) -> bool {
+    let text = host(text);
+    let is_label = |it: &str| {
+        !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+    };
+    let is_address = text.parse::<std::net::IpAddr>().is_ok();
+    is_address || *text == *"localhost" || text.contains('.') && text.split('.').all(is_label)
+}
