@@ -11,6 +11,8 @@ mod gate;
 mod healthcheck;
 mod issues;
 mod platform;
+mod provider;
+mod provision;
 mod report;
 mod serve;
 mod tenants;
@@ -132,6 +134,12 @@ async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyh
         Command::Gate(args) => gate::gate(args).await,
         Command::Healthcheck(args) => healthcheck::healthcheck(&cli.global, args).await,
         Command::Tenants(command) => tenants::run(&cli.global, command, &here).await,
+        Command::Provision(args) => {
+            provision::provision(&cli.global, args, running, &here, stop).await
+        }
+        Command::Deprovision(args) => {
+            provision::deprovision(&cli.global, args, running, &here, stop).await
+        }
         Command::Config(command) => configuration::run(&cli.global, *command),
         Command::Demo(args) => demo::demo(&cli.global, *args, running, &here, stop).await,
         Command::Completions { shell } => {

@@ -14,6 +14,7 @@ pub mod issues;
 pub mod listing;
 pub mod manual;
 pub mod progress;
+pub mod provisioning;
 pub mod registry;
 pub mod since;
 pub mod terminal;
@@ -28,6 +29,7 @@ use clap::{Args, Parser, Subcommand};
 use self::arguments::{AcceptArgs, CheckArgs, DailyArgs, DemoArgs, PingArgs, VerifyArgs};
 use self::daemon::{GateArgs, HealthcheckArgs};
 use self::issues::IssuesCommand;
+use self::provisioning::{DeprovisionArgs, ProvisionArgs};
 use self::registry::TenantsCommand;
 use crate::telemetry::{LogFormat, Loudness};
 
@@ -122,6 +124,10 @@ pub enum Command {
     /// Show and edit the registry of tenants
     #[command(subcommand)]
     Tenants(TenantsCommand),
+    /// Make a tenant: a database of its own, proven, healthy and set up, or nothing
+    Provision(ProvisionArgs),
+    /// Take a tenant away: at once nobody is led there, and after a while its project is deleted
+    Deprovision(DeprovisionArgs),
     /// Validate the configuration, or print what is in effect
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -9,11 +9,12 @@
 //!   could not is counted and logged;
 //! - what a person said is stored before it is told.
 
+pub mod beside;
 pub mod timetable;
 mod unkept;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use tokio::sync::watch;
@@ -65,6 +66,8 @@ pub struct Daemon {
     standing: watch::Sender<Option<Arc<Standing>>>,
     /// The registry as the last scan of the whole fleet read it; `None` while nobody is routed.
     ways: watch::Sender<Option<Arc<Snapshot>>>,
+    /// Tenants that leave, whatever a scan that began before still tells of them.
+    leaving: Mutex<BTreeSet<TenantId>>,
     unkept: Unkept,
     metrics: Arc<Metrics>,
 }
@@ -84,8 +87,8 @@ impl Daemon {
     ) -> Self {
         let standing = watch::Sender::default();
         let (desk, unkept) = (Desk::default(), Unkept::default());
-        let ways = watch::Sender::default();
-        Self { store, desk, settings, standing, ways, unkept, metrics }
+        let (ways, leaving) = (watch::Sender::default(), Mutex::default());
+        Self { store, desk, settings, standing, ways, leaving, unkept, metrics }
     }
 
     pub fn desk(&self) -> &Desk {
@@ -319,9 +322,25 @@ impl Daemon {
         let access = place.ok().and_then(|it| snapshot.access.get(it)).and_then(|it| it.first());
         match access {
             None => Way::Unknown,
-            Some(access) if access.unusable.is_some() => Way::Unusable,
+            Some(access) if access.unusable.is_some() || self.leaving().contains(tenant) => {
+                Way::Unusable
+            }
             Some(access) => Way::To(Box::new(access.clone())),
         }
+    }
+
+    /// From now on nobody is led to the tenant's database.
+    pub fn lead_nowhere(&self, tenant: &TenantId) {
+        self.leaving().insert(tenant.clone());
+    }
+
+    pub fn lead_again(&self, tenant: &TenantId) {
+        self.leaving().remove(tenant);
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, BTreeSet<TenantId>> {
+        // Whoever holds it inserts or removes one id, and cannot leave it half-done.
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Silences a finding. `None` where none of that id stands.

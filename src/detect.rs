@@ -15,6 +15,7 @@ mod drift;
 mod exposure;
 mod health;
 mod index;
+mod leftovers;
 pub mod lifecycle;
 mod routes;
 mod rows;
@@ -45,6 +46,7 @@ use crate::model::change::{Baseline, Change};
 use crate::model::finding::{Certainty, Claim, Health, Kind, Severity};
 use crate::model::fingerprint::Digest256;
 use crate::model::observation::{Cause, Observation};
+use crate::model::operation::Leftover;
 use crate::model::policy::Policy;
 use crate::model::relation::{StreamLook, Witnessed};
 use crate::model::tenant::{Duplicate, TargetRef, Tenant, TenantId};
@@ -65,6 +67,8 @@ pub struct Case<'a> {
     pub changes: &'a [Change],
     /// Tenants whose previous visit succeeded.
     pub answered_before: &'a BTreeSet<TenantId>,
+    /// Of operations.
+    pub leftovers: &'a [Leftover],
     pub policy: &'a Policy,
     pub now: Timestamp,
 }
@@ -111,6 +115,7 @@ pub fn detect(case: &Case<'_>) -> Detection {
     claims.extend(exposure::claims(&index));
     claims.extend(hosts);
     claims.extend(health::claims(&index));
+    claims.extend(leftovers::claims(&index));
     let routes = routes::follow(&index, &servers, &streams);
     claims.extend(routes.claims);
     for (tenant, sentence) in routes.doubts {

@@ -1,8 +1,8 @@
 //! The HTTP side of a running daemon: the API, and what scrapers, browsers and commands are answered.
 //!
 //! Why handlers translate and decide nothing: what is told here is told by metrics, page, gate and command line too, and
-//! all of them must tell the same. Reads come from `daemon::Daemon::standing` wherever they can; nothing here ever
-//! reaches a tenant's database.
+//! all of them must tell the same. Reads come from `daemon::Daemon::standing` wherever they can; nothing here reaches a
+//! tenant's database, but for one that its provisioner brings, with the login that comes along.
 //!
 //! Why HTTP/1.1 alone: the streams of HTTP/2 would let one connection past every limit that is counted by connection,
 //! and nobody who asks us needs them.
@@ -31,11 +31,13 @@ mod liveness;
 mod local;
 mod look;
 mod metrics;
+mod operations;
 pub mod options;
 mod pages;
 mod paging;
 mod path;
 mod problem;
+mod provisioning;
 mod query;
 mod reports;
 mod request_id;
@@ -63,6 +65,7 @@ use self::options::{Limits, Options};
 use self::state::Shared;
 use crate::daemon::Daemon;
 use crate::deliveries::Bell;
+use crate::provision::Provisioner;
 use crate::route::keyring::Keyring;
 
 /// How the HTTP side asks for a reload: answered with every reason why the new configuration was refused.
@@ -81,6 +84,8 @@ pub struct Served {
     pub deliveries: Bell,
     /// Of the issuer of users' tokens.
     pub keyring: Arc<Keyring>,
+    /// What makes tenants and takes them away.
+    pub provisioner: Arc<Provisioner>,
 }
 
 /// What must be up before the daemon calls itself ready. The store is asked when somebody wants to know.

@@ -32,6 +32,9 @@ pub mod gate;
 // What has happened since somebody was told.
 pub mod news;
 
+// What an operation does next.
+pub mod saga;
+
 // The pipeline, in the order of one cycle.
 
 // One cycle on one screen.
@@ -95,6 +98,9 @@ pub mod provider;
 
 // What the platform itself puts into them.
 pub mod setup;
+
+// Tenants that are made and taken away.
+pub mod provision;
 
 // The edges.
 pub mod app;

@@ -15,10 +15,10 @@ mod fleet;
 pub mod github;
 pub mod list;
 pub mod logs;
+mod operations;
 mod provider;
 mod register;
 pub mod requests;
-mod reserved;
 pub mod scans;
 mod text;
 mod upkeep;
@@ -30,6 +30,8 @@ use jiff::Timestamp;
 use prometheus::{IntCounterVec, Registry, TextEncoder};
 
 use crate::model::finding::Severity;
+use crate::model::operation::{Operation, OperationKind, OperationState, Step};
+use crate::model::preflight::CheckName;
 use crate::model::report::Report;
 use crate::route::decision::Outcome;
 use crate::standing::Standing;
@@ -38,6 +40,7 @@ use self::detail::DetailOptions;
 use self::fleet::Ages;
 use self::github::{GitHub, IssueAction};
 use self::logs::LogCounter;
+use self::operations::Operations;
 use self::provider::Providers;
 use self::requests::{RequestGuard, Requests};
 use self::scans::{ScanEnd, Scans};
@@ -56,6 +59,7 @@ pub struct Metrics {
     github: GitHub,
     providers: Providers,
     routing: IntCounterVec,
+    operations: Operations,
     log_counter: LogCounter,
     published: Mutex<Option<Arc<Published>>>,
 }
@@ -70,7 +74,6 @@ struct Published {
 impl Default for Metrics {
     fn default() -> Self {
         let registry = Registry::new();
-        reserved::register(&registry);
         #[cfg(target_os = "linux")]
         process(&registry);
         Self {
@@ -80,6 +83,7 @@ impl Default for Metrics {
             github: GitHub::new(&registry),
             providers: Providers::new(&registry),
             routing: routing(&registry),
+            operations: Operations::new(&registry),
             log_counter: LogCounter::new(&registry),
             published: Mutex::default(),
             registry,
@@ -246,6 +250,28 @@ impl Metrics {
     /// What a provider said last of how many more requests it allows in its window.
     pub fn provider_remaining(&self, provider: &str, operation: &str, remaining: u32) {
         self.providers.remaining(provider, operation, remaining);
+    }
+
+    pub fn operation_started(&self, kind: OperationKind) {
+        self.operations.started(kind);
+    }
+
+    /// It ended so, at that time.
+    pub fn operation_ended(&self, operation: &Operation, state: OperationState, at: Timestamp) {
+        self.operations.ended(operation, state, at);
+    }
+
+    pub fn operation_step_failed(&self, kind: OperationKind, step: Step) {
+        self.operations.step_failed(kind, step);
+    }
+
+    /// All that run.
+    pub fn operations_in_flight(&self, running: &[Operation]) {
+        self.operations.in_flight(running);
+    }
+
+    pub fn preflight_failed(&self, check: CheckName) {
+        self.operations.preflight_failed(check);
     }
 
     /// A layer for the log that counts warnings and errors here.

@@ -14,6 +14,7 @@ pub mod news;
 pub mod observation;
 pub mod operation;
 pub mod policy;
+pub mod preflight;
 pub mod relation;
 pub mod report;
 pub mod stamp;

@@ -104,7 +104,7 @@ pub struct Ask<'a> {
 
 impl Monitor {
     pub async fn cycle(&self, snapshot: &Arc<Snapshot>, memory: Memory, ask: Ask<'_>) -> Cycle {
-        let Memory { baselines, changes, findings, answered_before, refused } = memory;
+        let Memory { baselines, changes, findings, answered_before, refused, leftovers } = memory;
         let started = clock::now();
         let visits = Visits::new(self, snapshot, refused, started);
         let asked = Asked::of(ask.only);
@@ -128,6 +128,7 @@ impl Monitor {
             baselines: &baselines,
             changes: &changes,
             answered_before: &answered_before,
+            leftovers: &leftovers,
             policy: &self.policy,
             now: clock::now(),
         };

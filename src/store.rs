@@ -17,6 +17,7 @@
 //! - no other file turns core types into rows than `rows`.
 
 mod changes;
+pub mod claims;
 pub mod deliveries;
 pub mod error;
 pub mod events;
@@ -27,6 +28,7 @@ mod key;
 pub mod latencies;
 pub mod memory;
 mod open;
+pub mod operations;
 mod outcomes;
 mod overrides;
 mod readers;

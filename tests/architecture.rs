@@ -32,6 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("standing", &["model"]),
     ("gate", &["model", "standing"]),
     ("news", &["model", "standing"]),
+    ("saga", &["model"]),
     // Plumbing that speaks of addresses.
     ("dsn", &["model", "secret"]),
     ("tls", &["dsn"]),
@@ -60,14 +61,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "daemon",
         &[
-            "clock", "metrics", "model", "monitor", "registry", "report", "schedule", "standing",
-            "store",
+            "clock", "metrics", "model", "monitor", "probe", "registry", "report", "schedule",
+            "standing", "store",
         ],
     ),
     ("filing", &["clock", "daemon", "github", "issues", "metrics", "model", "standing", "store"]),
     ("checks", &["daemon", "github", "model"]),
     ("deliveries", &["clock", "daemon", "gate", "github", "issues", "model", "report", "schedule"]),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
+    // Tenants that are made and taken away.
+    (
+        "provision",
+        &[
+            "clock", "daemon", "dsn", "metrics", "model", "probe", "provider", "registry", "saga",
+            "schedule", "secret", "setup", "stamp", "store",
+        ],
+    ),
     // The edges.
     (
         "http",
@@ -79,9 +88,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "model",
             "monitor",
             "page",
+            "provision",
             "registry",
             "report",
             "route",
+            "saga",
             "schedule",
             "secret",
             "standing",
@@ -90,7 +101,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("client", &["body", "model", "registry", "report", "secret"]),
     ("config", &["dsn", "issues", "model", "provider", "registry", "schedule", "secret"]),
-    ("cli", &["issues", "model", "report", "secret", "telemetry"]),
+    ("cli", &["issues", "model", "report", "saga", "secret", "telemetry"]),
     ("demo", &["local", "secret"]),
     // The composition root joins them all.
     (
@@ -114,9 +125,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "monitor",
             "news",
             "probe",
+            "provider",
+            "provision",
             "registry",
             "report",
             "route",
+            "saga",
             "scan",
             "schedule",
             "secret",
@@ -130,7 +144,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Decisions over values, and what they must not contain in any spelling.
-const PURE: &[&str] = &["model", "detect", "standing", "gate", "news", "issues"];
+const PURE: &[&str] = &["model", "detect", "standing", "gate", "news", "saga", "issues"];
 const EFFECTS: &[&str] = &[
     "async ",
     ".await",

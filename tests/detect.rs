@@ -214,6 +214,7 @@ impl World {
             baselines: &[],
             changes: &[],
             answered_before,
+            leftovers: &[],
             policy: &self.policy,
             now: now(),
         }

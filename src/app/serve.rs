@@ -8,7 +8,7 @@
 //! - what cannot change while it runs (the store, its key, the address) refuses a reload by name;
 //! - a stop ends a running scan early, and what it had seen is stored.
 
-mod live;
+pub(super) mod live;
 mod outside;
 mod reload;
 mod systemd;
@@ -28,6 +28,7 @@ use self::outside::Clients;
 use self::reload::Reloading;
 use super::Ended;
 use super::platform::{Platform, Use, configuration};
+use super::provider::equipment;
 use crate::cli::Global;
 use crate::clock;
 use crate::config::NoFile;
@@ -36,6 +37,8 @@ use crate::deliveries::Bell;
 use crate::http::{self, Ready};
 use crate::metrics::Metrics;
 use crate::model::report::Trigger;
+use crate::provision::Provisioner;
+use crate::provision::options::Equipment;
 use crate::route::keyring::Keyring;
 use crate::schedule::queue::Scope;
 use crate::tasks::Tasks;
@@ -82,6 +85,7 @@ struct Changing {
     served: Served,
     clients: Clients,
     metrics: Arc<Metrics>,
+    equipment: watch::Sender<Option<Arc<Equipment>>>,
 }
 
 /// Serves the platform until it is stopped.
@@ -95,6 +99,10 @@ pub(super) async fn run(
     let clients = Clients::default();
     let live = match Live::of(&platform.config, platform.recognise(), &clients, &metrics) {
         Ok(live) => live,
+        Err(refused) => return Ok(refused),
+    };
+    let equipment = match equipment(&platform.config, &metrics).await? {
+        Ok(equipment) => watch::Sender::new(equipment.map(Arc::new)),
         Err(refused) => return Ok(refused),
     };
     let listen = &platform.config.http.listen;
@@ -112,7 +120,7 @@ pub(super) async fn run(
     tracing::info!("watertight listens on {}", listener.local_addr().context("ask for the port")?);
     let tasks = Tasks::new(stop.clone());
     let reached = Reached { listener, hangups };
-    let changing = Changing { served, clients, metrics };
+    let changing = Changing { served, clients, metrics, equipment };
     start(&tasks, &platform, global, &daemon, changing, reached);
     systemd::tell(&[NotifyState::Ready]);
     daemon.desk().ask(Scope::Fleet, Trigger::Schedule);
@@ -130,7 +138,7 @@ fn start(
     platform: &Platform,
     global: &Global,
     daemon: &Arc<Daemon>,
-    Changing { served, clients, metrics }: Changing,
+    Changing { served, clients, metrics, equipment }: Changing,
     Reached { listener, hangups }: Reached,
 ) {
     let stop = tasks.stop().clone();
@@ -139,6 +147,7 @@ fn start(
     let deliveries = Bell::default();
     served.outside().start(tasks, daemon, &deliveries);
     let keyring = Arc::new(Keyring::default());
+    let provisioner = Arc::new(Provisioner::new(Arc::clone(daemon), equipment.subscribe()));
     let reader = http::Served {
         daemon: Arc::clone(daemon),
         options: served.options(),
@@ -146,6 +155,7 @@ fn start(
         ready: up,
         deliveries,
         keyring: Arc::clone(&keyring),
+        provisioner: Arc::clone(&provisioner),
     };
     let (socket, at_socket, until) = (platform.store.socket(), reader.clone(), stop.clone());
     tasks.spawn("http", http::serve_tcp(listener, reader, stop.clone()));
@@ -155,6 +165,11 @@ fn start(
     });
     let (issuer, until) = (served.issuer(), stop.clone());
     tasks.spawn("issuer's keys", async move { keyring.read_until(issuer, &until).await });
+    let until = stop.clone();
+    tasks.spawn("operations", async move {
+        provisioner.run_until(&until).await;
+        Ok(())
+    });
     let (scanner, until) = (Arc::clone(daemon), stop.clone());
     tasks.spawn("scan", async move {
         scanner.scan_until(&until).await;
@@ -170,7 +185,14 @@ fn start(
         tasks.spawn("watchdog", systemd::give_signs_of_life(every, stop.clone()));
     }
     let (global, config) = (global.clone(), platform.config.clone());
-    let reloading =
-        Reloading { global, config, recognise: platform.recognise(), served, clients, metrics };
+    let reloading = Reloading {
+        global,
+        config,
+        recognise: platform.recognise(),
+        served,
+        clients,
+        metrics,
+        equipment,
+    };
     tasks.spawn("reload", reloading.run(requests, hangups, stop));
 }

@@ -9,6 +9,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::model::operation::OperationId;
 use crate::model::report::Report;
 use crate::model::tenant::TenantId;
 use crate::registry::row::RawRow;
@@ -61,6 +62,15 @@ pub struct Accepted<'a> {
     pub by: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+}
+
+/// A tenant, as the daemon is asked for it.
+#[derive(Debug, Serialize)]
+pub struct Wanted<'a> {
+    pub subdomain: &'a str,
+    pub name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<&'a str>,
 }
 
 impl LocalDaemon {
@@ -124,6 +134,71 @@ impl LocalDaemon {
         self.write(request.json(&json!({ "tenants": tenants }))).await
     }
 
+    /// Every check of a tenant that is wanted: its name, whether it passed, and a word for people.
+    pub async fn validate(
+        &self,
+        tenant: &Wanted<'_>,
+    ) -> Result<Told<Vec<(String, bool, String)>>, LocalError> {
+        #[derive(Deserialize)]
+        struct Checked {
+            name: String,
+            ok: bool,
+            detail: String,
+        }
+        #[derive(Deserialize)]
+        struct Preflight {
+            checks: Vec<Checked>,
+        }
+        let request = self.request(Method::POST, "/api/v1/tenants/validate").json(tenant);
+        match self.send(request.timeout(LIMIT)).await? {
+            Told::Done(response) => {
+                let told: Preflight = response.json().await.map_err(|it| self.asked(it))?;
+                let checks = told.checks.into_iter().map(|it| (it.name, it.ok, it.detail));
+                Ok(Told::Done(checks.collect()))
+            }
+            Told::Refused(problems) => Ok(Told::Refused(problems)),
+        }
+    }
+
+    /// Begins to make a tenant, and names the operation.
+    pub async fn provision(
+        &self,
+        tenant: &Wanted<'_>,
+        key: Option<&str>,
+    ) -> Result<Told<OperationId>, LocalError> {
+        let request = self.request(Method::POST, "/api/v1/tenants").json(tenant);
+        let request = match key {
+            Some(key) => request.header("idempotency-key", key),
+            None => request,
+        };
+        self.begun(request).await
+    }
+
+    /// Begins to take a tenant away, and names the operation.
+    pub async fn deprovision(
+        &self,
+        tenant: &TenantId,
+        grace: Duration,
+    ) -> Result<Told<OperationId>, LocalError> {
+        let path = format!("/api/v1/tenants/{tenant}?grace={}s", grace.as_secs());
+        self.begun(self.request(Method::DELETE, &path)).await
+    }
+
+    async fn begun(&self, request: RequestBuilder) -> Result<Told<OperationId>, LocalError> {
+        #[derive(Deserialize)]
+        struct Begun {
+            id: String,
+        }
+        match self.send(request.timeout(LIMIT)).await? {
+            Told::Done(response) => {
+                let begun: Begun = response.json().await.map_err(|it| self.asked(it))?;
+                let id = OperationId::parse(&begun.id);
+                id.map(Told::Done).map_err(|error| LocalError::Failed(error.to_string()))
+            }
+            Told::Refused(problems) => Ok(Told::Refused(problems)),
+        }
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         // The name goes nowhere: the client has one socket and no other way.
         self.client.request(method, format!("http://localhost{path}"))
@@ -154,7 +229,9 @@ impl LocalDaemon {
             StatusCode::UNPROCESSABLE_ENTITY if !problem.errors.is_empty() => {
                 Ok(Told::Refused(problem.errors))
             }
-            StatusCode::UNPROCESSABLE_ENTITY => Ok(Told::Refused(vec![problem.detail])),
+            StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND => {
+                Ok(Told::Refused(vec![problem.detail]))
+            }
             _ => Err(LocalError::Failed(format!("{}: {}", problem.title, problem.detail))),
         }
     }

@@ -107,6 +107,8 @@ impl Examined {
             }
             Kind::Unhealthy => all(&self.serving),
             Kind::Degraded => all(&self.healthy),
+            // What is left is known from the store: where nothing tells it, a person has seen to it.
+            Kind::OperationStuck | Kind::DatabaseHandedOutTwice => true,
             Kind::MonitorSuspect => !self.mass_failure && !self.partial,
             Kind::RegistryConflict => {
                 let left: BTreeSet<TenantId> =
@@ -160,6 +162,8 @@ pub const fn judged(kind: Kind) -> bool {
             | Kind::RegistryConflict
             | Kind::FingerprintDrift
             | Kind::SharedCredentials
+            | Kind::DatabaseHandedOutTwice
+            | Kind::OperationStuck
             | Kind::MonitorSuspect
             | Kind::ClonedLineage
             | Kind::OverPrivilegedRole

@@ -85,6 +85,7 @@ impl World {
             baselines: &self.baselines,
             changes: &self.changes,
             answered_before: &self.answered_before,
+            leftovers: &[],
             policy: &self.policy,
             now: now(),
         }

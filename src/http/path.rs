@@ -1,4 +1,4 @@
-//! The names in a path: of a tenant, a finding or a scan.
+//! The names in a path: of a tenant, a finding, a scan or an operation.
 //!
 //! Why what is no name at all is answered as a name that nobody has: to whoever asks, there is none of it either way.
 
@@ -11,6 +11,7 @@ use super::problem::{Kind, Problem};
 use super::state::Shared;
 use crate::model::finding::FindingId;
 use crate::model::fingerprint::Digest256;
+use crate::model::operation::OperationId;
 use crate::model::tenant::TenantId;
 
 /// Of a scan's id, in characters. Ours have 16.
@@ -24,6 +25,9 @@ pub(super) struct FindingName(pub(super) FindingId);
 
 #[derive(Debug)]
 pub(super) struct ScanName(pub(super) String);
+
+#[derive(Debug)]
+pub(super) struct OperationName(pub(super) OperationId);
 
 impl FromRequestParts<Arc<Shared>> for TenantName {
     type Rejection = Problem;
@@ -51,6 +55,15 @@ impl FromRequestParts<Arc<Shared>> for ScanName {
     }
 }
 
+impl FromRequestParts<Arc<Shared>> for OperationName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Shared>) -> Result<Self, Problem> {
+        let name = segment(parts).await.and_then(|it| OperationId::parse(&it).ok());
+        name.map(Self).ok_or_else(no_operation)
+    }
+}
+
 async fn segment(parts: &mut Parts) -> Option<String> {
     Path::<String>::from_request_parts(parts, &()).await.ok().map(|Path(it)| it)
 }
@@ -70,4 +83,8 @@ pub(super) fn no_finding() -> Problem {
 
 pub(super) fn no_scan() -> Problem {
     Problem::new(Kind::Unknown, "there is no scan of this id, or its report is no longer kept")
+}
+
+pub(super) fn no_operation() -> Problem {
+    Problem::new(Kind::Unknown, "there is no operation of this id, or it ended long ago")
 }

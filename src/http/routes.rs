@@ -20,7 +20,8 @@ use super::finish::{finish, panicked};
 use super::problem::{Kind, Problem};
 use super::state::Shared;
 use super::{
-    changes, daily, findings, gate, hooks, liveness, local, metrics, pages, route, scans, tenants,
+    changes, daily, findings, gate, hooks, liveness, local, metrics, operations, pages,
+    provisioning, route, scans, tenants,
 };
 
 /// Answered to anybody, by whatever name they call us.
@@ -41,9 +42,14 @@ pub(super) fn api() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(scans::list, scans::create))
         .routes(routes!(scans::latest))
         .routes(routes!(scans::one))
-        .routes(routes!(tenants::list))
-        .routes(routes!(tenants::one))
+        .routes(routes!(tenants::list, provisioning::create))
+        .routes(routes!(provisioning::validate))
+        .routes(routes!(tenants::one, provisioning::remove))
         .routes(routes!(tenants::history))
+        .routes(routes!(operations::list))
+        .routes(routes!(operations::one))
+        .routes(routes!(operations::cancel))
+        .routes(routes!(operations::settle))
         .routes(routes!(findings::list))
         .routes(routes!(findings::one))
         .routes(routes!(findings::acknowledge))

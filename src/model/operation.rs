@@ -7,6 +7,7 @@
 //! - an operation's id is never used again, and everything that it makes outside carries it in its name;
 //! - no event holds a password or a URL.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -170,6 +171,37 @@ impl Step {
     }
 }
 
+/// An operation with all that happened to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    pub id: OperationId,
+    pub kind: OperationKind,
+    pub tenant: TenantId,
+    /// What the log amounts to.
+    pub state: OperationState,
+    pub started_at: Timestamp,
+    /// While it runs, none.
+    pub finished_at: Option<Timestamp>,
+    /// In order.
+    pub log: Vec<Event>,
+}
+
+/// What an operation could neither finish nor take away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    pub operation: OperationId,
+    pub kind: OperationKind,
+    pub tenant: TenantId,
+    /// The step that is neither done nor undone.
+    pub step: Step,
+    /// For people.
+    pub why: Box<str>,
+    /// Tenants whose data were found in its database.
+    pub tied: BTreeSet<TenantId>,
+    /// What it was given at its provider and is still there.
+    pub projects: Vec<Box<str>>,
+}
+
 /// What the log says, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -189,6 +221,27 @@ pub enum Happened {
     Undone(Step),
     /// What it did is left as it is; with why, for people.
     UndoFailed(Step, Box<str>),
+    /// A person has seen to what was left; with what they say.
+    Settled(Box<str>),
+}
+
+impl Operation {
+    /// The step at which it stuck, and why; `None` where it did not, or a person has seen to it.
+    pub fn stuck_at(&self) -> Option<(Step, &str)> {
+        if self.state != OperationState::Stuck {
+            return None;
+        }
+        let mut stuck = None;
+        for event in &self.log {
+            match &event.happened {
+                Happened::UndoFailed(step, why) => stuck = stuck.or(Some((*step, &**why))),
+                Happened::Failed(step, why) if !step.is_undone() => stuck = Some((*step, &**why)),
+                Happened::Settled(_) => return None,
+                _ => {}
+            }
+        }
+        stuck
+    }
 }
 
 /// Where an operation stands, as its log tells it.

@@ -14,6 +14,7 @@ use super::Cycle;
 use super::late::Late;
 use crate::model::change::{Baseline, Change};
 use crate::model::finding::Finding;
+use crate::model::operation::Leftover;
 use crate::model::tenant::TenantId;
 use crate::registry::KeptRows;
 use crate::registry::row::RawRow;
@@ -35,6 +36,8 @@ pub struct Memory {
     pub findings: Vec<Finding>,
     pub answered_before: BTreeSet<TenantId>,
     pub refused: Vec<RefusedSecret>,
+    /// What operations could not take away.
+    pub leftovers: Vec<Leftover>,
 }
 
 impl Memory {
@@ -47,6 +50,7 @@ impl Memory {
             findings,
             answered_before: store.answered_before()?,
             refused: store.refused()?,
+            leftovers: store.leftovers()?,
         })
     }
 }

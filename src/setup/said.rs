@@ -4,8 +4,8 @@
 //! - what is printed is read whatever becomes of it, and bounded wherever it is kept;
 //! - a line is masked before it is cut.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
@@ -24,7 +24,7 @@ const TAIL_LINE: usize = 200;
 pub(super) struct Said<'a> {
     mask: &'a Mask,
     tenant: &'a TenantId,
-    kept: RefCell<Kept>,
+    kept: Mutex<Kept>,
 }
 
 #[derive(Default)]
@@ -35,7 +35,7 @@ struct Kept {
 
 impl<'a> Said<'a> {
     pub(super) fn new(mask: &'a Mask, tenant: &'a TenantId) -> Self {
-        Self { mask, tenant, kept: RefCell::default() }
+        Self { mask, tenant, kept: Mutex::default() }
     }
 
     /// To the end of both.
@@ -48,8 +48,13 @@ impl<'a> Said<'a> {
     }
 
     pub(super) fn tail(&self) -> String {
-        let kept = self.kept.borrow();
+        let kept = self.kept();
         kept.tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        // A line that was half noted is one that nobody reads.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn stream(&self, stream: Option<impl AsyncRead + Unpin>) {
@@ -93,7 +98,7 @@ impl<'a> Said<'a> {
 
     fn line(&self, bytes: &[u8]) {
         let shown = self.shown(bytes);
-        let mut kept = self.kept.borrow_mut();
+        let mut kept = self.kept();
         kept.lines += 1;
         if kept.lines <= MOST_LINES {
             tracing::info!(tenant = %self.tenant, "the setup says: {shown}");

@@ -65,10 +65,10 @@ async fn whole(session: &mut Session, file: &SqlFile, limit: Duration) -> Result
         "BEGIN; SET LOCAL statement_timeout = {millis}; \
          SET LOCAL idle_in_transaction_session_timeout = {millis}; {BEGUN}"
     );
-    let begun = session.run(&begin, limit).await.map_err(Wrong::Frame)?;
+    let opened = session.run(&begin, limit).await.map_err(Wrong::Frame)?;
     session.run(&file.text, limit).await.map_err(Wrong::Within)?;
     let ending = session.run(BEGUN, limit).await.map_err(Wrong::Frame)?;
-    if begun.is_empty() || begun != ending {
+    if opened.is_empty() || opened != ending {
         return Err(Wrong::LeftItsTransaction);
     }
     session.run("COMMIT", limit).await.map(drop).map_err(Wrong::Frame)

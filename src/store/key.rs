@@ -57,7 +57,8 @@ fn remembered(connection: &mut Connection) -> rusqlite::Result<Remembered> {
         .query_row("SELECT value FROM meta WHERE name = 'key_id'", [], |row| row.get(0))
         .optional()?;
     let sealed_rows = transaction.query_row(
-        "SELECT EXISTS (SELECT 1 FROM tenants) OR EXISTS (SELECT 1 FROM kept_parts)",
+        "SELECT EXISTS (SELECT 1 FROM tenants) OR EXISTS (SELECT 1 FROM kept_parts)
+             OR EXISTS (SELECT 1 FROM operations) OR EXISTS (SELECT 1 FROM graves)",
         [],
         |row| row.get(0),
     )?;

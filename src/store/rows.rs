@@ -9,6 +9,7 @@
 
 pub(super) mod finding;
 pub(super) mod issue;
+pub(super) mod operation;
 #[cfg(test)]
 mod tests;
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,6 +14,7 @@ use super::Store;
 use super::error::{Fault, StoreError};
 use super::rows::{self, RowError};
 use super::seal::Place;
+use crate::model::operation::OperationId;
 use crate::model::tenant::TenantId;
 
 /// Rows of a source in one sealed value: some hundred kilobytes.
@@ -21,6 +22,7 @@ const ROWS_PER_PART: usize = 1_000;
 
 const TENANTS: &str = "tenants";
 const KEPT: &str = "kept_parts";
+const GRAVES: &str = "graves";
 
 /// The last good read of an outside source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,17 +36,24 @@ impl Store {
     /// Adds the rows, or replaces those of the same id; all or none.
     pub fn put_tenants<T: Serialize>(&self, tenants: &[(TenantId, T)]) -> Result<(), StoreError> {
         self.write("store tenants", |transaction| {
-            let mut put = transaction.prepare_cached(
-                "INSERT INTO tenants (id, sealed) VALUES (?1, ?2)
-                 ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed",
-            )?;
-            for (id, row) in tenants {
-                let place = Place { table: TENANTS, row: id.as_str() };
-                let sealed = self.sealer.seal(place, &rows::sealed_bytes(TENANTS, row)?)?;
-                put.execute(params![id.as_str(), sealed])?;
-            }
-            Ok(())
+            tenants.iter().try_for_each(|(id, row)| self.put_tenant(transaction, id, row))
         })
+    }
+
+    pub(super) fn put_tenant<T: Serialize>(
+        &self,
+        transaction: &Transaction<'_>,
+        id: &TenantId,
+        row: &T,
+    ) -> Result<(), Fault> {
+        let place = Place { table: TENANTS, row: id.as_str() };
+        let sealed = self.sealer.seal(place, &rows::sealed_bytes(TENANTS, row)?)?;
+        let mut put = transaction.prepare_cached(
+            "INSERT INTO tenants (id, sealed) VALUES (?1, ?2)
+             ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed",
+        )?;
+        put.execute(params![id.as_str(), sealed])?;
+        Ok(())
     }
 
     /// All or none; says how many there were. What is known of their databases stays: a tenant that comes back under
@@ -57,6 +66,41 @@ impl Store {
                 removed += remove.execute([id.as_str()])?;
             }
             Ok(removed)
+        })
+    }
+
+    /// What remains of a tenant that left: when, and the row that led to its database.
+    pub fn bury_tenant<T: Serialize>(
+        &self,
+        id: &TenantId,
+        operation: &OperationId,
+        row: &T,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let place = Place { table: GRAVES, row: id.as_str() };
+        self.write("bury a tenant", |transaction| {
+            let sealed = self.sealer.seal(place, &rows::sealed_bytes(GRAVES, row)?)?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO graves (tenant, operation, at, sealed) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (tenant) DO UPDATE SET operation = excluded.operation,
+                         at = excluded.at, sealed = excluded.sealed",
+                )?
+                .execute(params![id.as_str(), operation.as_str(), rows::micros(at), sealed])?;
+            Ok(())
+        })
+    }
+
+    /// Of the store's own tenants.
+    pub fn tenant<T: DeserializeOwned>(&self, id: &TenantId) -> Result<Option<T>, StoreError> {
+        self.read("read a tenant", |transaction| {
+            let mut select =
+                transaction.prepare_cached("SELECT sealed FROM tenants WHERE id = ?1")?;
+            let sealed: Option<Vec<u8>> =
+                select.query_row([id.as_str()], |row| row.get(0)).optional()?;
+            let Some(sealed) = sealed else { return Ok(None) };
+            let plain = self.sealer.open(Place { table: TENANTS, row: id.as_str() }, &sealed)?;
+            Ok(Some(rows::sealed_row(TENANTS, &plain)?))
         })
     }
 
@@ -130,7 +174,7 @@ impl Store {
 
     fn kept_rows<T: DeserializeOwned>(
         &self,
-        transaction: &rusqlite::Transaction<'_>,
+        transaction: &Transaction<'_>,
         source: &str,
         parts: i64,
     ) -> Result<Vec<T>, Fault> {

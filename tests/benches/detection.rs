@@ -94,6 +94,7 @@ fn run(size: u32) {
         baselines: &[],
         changes: &[],
         answered_before: &BTreeSet::new(),
+        leftovers: &[],
         policy: &Policy::default(),
         now,
     };

@@ -52,12 +52,7 @@ impl Live {
         clients: &Clients,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, Ended> {
-        let settings = Settings {
-            monitor: monitor(&config.probe_options(), config.policy(), recognise)?,
-            registry: config.registry_options(),
-            detail: detail(config),
-            routes: config.routing.is_some(),
-        };
+        let settings = settings(config, recognise)?;
         let options = options(config);
         if let Ok(listen) = config.http.listen.parse() {
             let problems = options.problems(listen);
@@ -137,6 +132,16 @@ impl Served {
     pub(super) fn timetable(&self) -> watch::Receiver<Timetable> {
         self.timetable.subscribe()
     }
+}
+
+/// What scans are made with.
+pub(in crate::app) fn settings(config: &Config, recognise: Recognise) -> Result<Settings, Ended> {
+    Ok(Settings {
+        monitor: monitor(&config.probe_options(), config.policy(), recognise)?,
+        registry: config.registry_options(),
+        detail: detail(config),
+        routes: config.routing.is_some(),
+    })
 }
 
 fn options(config: &Config) -> Options {

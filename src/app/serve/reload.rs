@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::Signal;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::live::{Live, Served};
@@ -16,11 +16,13 @@ use super::outside::Clients;
 use super::systemd;
 use crate::app::Ended;
 use crate::app::platform::configuration;
+use crate::app::provider::renewed;
 use crate::cli::Global;
 use crate::clock;
-use crate::config::{Config, NoFile};
+use crate::config::{Config, NoFile, sections};
 use crate::metrics::Metrics;
 use crate::monitor::Recognise;
+use crate::provision::options::Equipment;
 
 /// Answered with every problem at once.
 pub(super) type Request = oneshot::Sender<Result<(), Vec<String>>>;
@@ -33,6 +35,7 @@ pub(super) struct Reloading {
     pub(super) served: Served,
     pub(super) clients: Clients,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) equipment: watch::Sender<Option<Arc<Equipment>>>,
 }
 
 impl Reloading {
@@ -85,6 +88,8 @@ impl Reloading {
         }
         let live = Live::of(&config, Arc::clone(&self.recognise), &self.clients, &self.metrics)
             .map_err(Ended::lines)?;
+        let equipment = self.equipment.borrow().as_ref().and_then(|it| renewed(it, &config));
+        self.equipment.send_replace(equipment.map(Arc::new));
         self.served.replace(live);
         self.config = config;
         Ok(())
@@ -97,6 +102,7 @@ fn fixed(before: &Config, after: &Config) -> Vec<String> {
         ("store.url", before.store != after.store),
         ("secrets", before.secrets != after.secrets),
         ("http.listen", before.http.listen != after.http.listen),
+        ("provision.provider", provider(before) != provider(after)),
         ("http.tls_cert", before.http.tls_cert.is_some() != after.http.tls_cert.is_some()),
     ];
     let changed = changed.into_iter().filter(|(_, changed)| *changed);
@@ -105,6 +111,19 @@ fn fixed(before: &Config, after: &Config) -> Vec<String> {
             format!("{}: {key}: it cannot change while the daemon runs; restart it", after.file)
         })
         .collect()
+}
+
+/// Who provides databases, and how they are reached.
+fn provider(config: &Config) -> Option<sections::Provision> {
+    let section = config.provision.clone()?;
+    Some(sections::Provision {
+        quota: None,
+        ready_timeout: None,
+        setup_sql: None,
+        setup_command: None,
+        stamp: None,
+        ..section
+    })
 }
 
 #[cfg(test)]

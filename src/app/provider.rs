@@ -1,0 +1,108 @@
+//! Who provides databases, from the configuration.
+//!
+//! Why the provider is made once and its options anew with each reload: it may own servers on this machine, and knows how
+//! long its other side has told us to wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Ended;
+use crate::config::{Config, sections};
+use crate::metrics::Metrics;
+use crate::provider::local::Local;
+use crate::provider::postgres::Postgres;
+use crate::provider::supabase::Supabase;
+use crate::provider::{Provider, ProviderKind};
+use crate::provision::options::{Equipment, ProvisionOptions};
+use crate::setup::{self, SetupPlan, SetupWay};
+use crate::stamp::key::StampKeyRefs;
+
+/// From the provider's word that it makes a project to one that can be used.
+const READY: Duration = Duration::from_mins(15);
+
+/// `None` without `[provision]`: then nothing is made, moved or deleted.
+pub(super) async fn equipment(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Result<Option<Equipment>, Ended>> {
+    let Some(section) = &config.provision else { return Ok(Ok(None)) };
+    let options = options(config, section);
+    let provider = provider(config, section, metrics).await?;
+    Ok(provider.map(|provider| Some(Equipment { provider, options })))
+}
+
+/// The same provider under the options of a new configuration.
+pub(super) fn renewed(before: &Equipment, config: &Config) -> Option<Equipment> {
+    let section = config.provision.as_ref()?;
+    let provider = Arc::clone(&before.provider);
+    Some(Equipment { provider, options: options(config, section) })
+}
+
+fn options(config: &Config, section: &sections::Provision) -> ProvisionOptions {
+    let secrets = &config.secrets;
+    ProvisionOptions {
+        quota: section.quota.map(|it| it as usize),
+        ready_timeout: section.ready_timeout.map_or(READY, |it| it.0),
+        fresh: config.gate.max_age.0,
+        setup: setup(section),
+        stamp: section.stamp.unwrap_or(false),
+        stamp_keys: StampKeyRefs {
+            current: secrets.stamp_key.as_ref().map(|it| it.0.clone()),
+            previous: secrets
+                .previous
+                .as_ref()
+                .and_then(|it| it.stamp_key.as_ref())
+                .map(|it| it.0.clone()),
+        },
+    }
+}
+
+fn setup(section: &sections::Provision) -> Option<SetupPlan> {
+    let way = match (&section.setup_sql, &section.setup_command) {
+        (Some(directory), _) => SetupWay::Sql(directory.clone()),
+        (None, Some(command)) => {
+            let (program, arguments) = command.split_first()?;
+            SetupWay::Command { program: program.clone(), arguments: arguments.to_vec() }
+        }
+        (None, None) => return None,
+    };
+    Some(SetupPlan { way, limit: setup::LIMIT })
+}
+
+async fn provider(
+    config: &Config,
+    section: &sections::Provision,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Result<Arc<dyn Provider>, Ended>> {
+    let unset = |table: &str| Ended::refused(format!("provision.{table}: it is missing"));
+    match ProviderKind::parse(&section.provider) {
+        Some(ProviderKind::Local) => {
+            let Some(options) = config.local_options() else { return Ok(Err(unset("local"))) };
+            Ok(match Local::open(&options).await {
+                Ok(local) => Ok(Arc::new(local)),
+                Err(error) => {
+                    Err(Ended::refused(format!("provision.local: {:#}", anyhow::Error::new(error))))
+                }
+            })
+        }
+        Some(ProviderKind::Postgres) => {
+            let Some(options) = config.postgres_options() else {
+                return Ok(Err(unset("postgres")));
+            };
+            Ok(match Postgres::new(options) {
+                Ok(postgres) => Ok(Arc::new(postgres)),
+                Err(error) => Err(Ended::refused(format!(
+                    "provision.postgres: {:#}",
+                    anyhow::Error::new(error)
+                ))),
+            })
+        }
+        Some(ProviderKind::Supabase) => {
+            let Some(options) = config.supabase_options() else {
+                return Ok(Err(unset("supabase")));
+            };
+            Ok(Ok(Arc::new(Supabase::new(options, Arc::clone(metrics))?)))
+        }
+        None => Ok(Err(Ended::refused("provision.provider: it is no provider"))),
+    }
+}

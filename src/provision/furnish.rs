@@ -1,0 +1,72 @@
+//! What is written into a new database: our stamp, and the platform's own setup.
+//!
+//! Why the stamp comes first: a setup can take long and fail, and whoever finds the database in the meantime must find
+//! whose it is.
+
+use std::collections::BTreeSet;
+
+use super::connect;
+use super::drive::{Course, Trouble};
+use super::keep::Patience;
+use crate::clock;
+use crate::model::tenant::{Origin, TargetName};
+use crate::probe::errand::Errand;
+use crate::registry::STORE;
+use crate::registry::tenant::{Trust, build};
+use crate::setup::{self, SetupTenant};
+use crate::stamp::write::{self, StampError, Writer};
+use crate::store::Store;
+
+pub(super) async fn stamp(course: &mut Course<'_>) -> Result<(), Trouble> {
+    if !course.equipment.options.stamp {
+        return Ok(());
+    }
+    let keys = course.equipment.options.stamp_keys.read().map_err(Trouble::of)?;
+    let Some(keys) = keys else {
+        return Err(Trouble::failed("stamps are asked for, and there is no `secrets.stamp_key`"));
+    };
+    let (errand, prober) = (errand(course)?, course.daemon.prober());
+    let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
+    let draft = loop {
+        match write::draft(&prober, &keys, &errand, Writer::Ourselves, clock::now()).await {
+            Ok(draft) => break draft,
+            Err(StampError::Reach { .. }) if patience.wait().await => {}
+            Err(error) => return Err(Trouble::of(error)),
+        }
+    };
+    // Known before it stands there: whoever dies in between finds no stamp that nobody knows.
+    let seen = draft.intended(&TargetName::DatabaseUrl);
+    let intended = [seen.clone()];
+    let intend = move |store: &Store| Ok(store.intend_stamps(&intended)?);
+    course.stored("remember a stamp that is to be written", intend).await?;
+    draft.write().await.map_err(Trouble::of)?;
+    course.stored("remember a stamp", move |store| Ok(store.confirm_stamps(&[seen])?)).await
+}
+
+pub(super) async fn forget_stamp(course: &mut Course<'_>) -> Result<(), Trouble> {
+    let tenants = BTreeSet::from([course.tenant().clone()]);
+    course.stored("forget a stamp", move |store| Ok(store.forget_stamps(&tenants)?)).await
+}
+
+/// The way to the database, with the project that the registry will name.
+fn errand(course: &Course<'_>) -> Result<Errand, Trouble> {
+    let row = connect::row(course)?;
+    let built = build(&row, &Origin { source: STORE.into(), line: None }, Trust::Values, None);
+    let (target, access) = built
+        .tenant
+        .targets
+        .first()
+        .zip(built.access.first())
+        .ok_or_else(|| Trouble::failed("no database is known yet"))?;
+    Ok(Errand::of_application(course.tenant(), &target.address, access))
+}
+
+pub(super) async fn set_up(course: &mut Course<'_>) -> Result<(), Trouble> {
+    let Some(plan) = &course.equipment.options.setup else { return Ok(()) };
+    let url = course.work.url().ok_or_else(|| Trouble::failed("no database is known yet"))?;
+    let request = &course.work.request;
+    let tenant =
+        SetupTenant { id: course.tenant(), name: &request.name, subdomain: &request.subdomain };
+    let done = setup::run(plan, &course.daemon.prober(), &url, tenant, course.stop).await;
+    done.map(drop).map_err(Trouble::of)
+}

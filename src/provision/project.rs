@@ -1,0 +1,252 @@
+//! The project: made once, found again, and made absent.
+//!
+//! Why the name is asked for before anything is made: it carries the operation, so whatever bears it is ours, made by a
+//! request whose answer was lost, or by a process that died. It is adopted, and what stands twice is taken away.
+//!
+//! Why a lost answer ends the step after a while: whoever asks a provider a second time for what it may be about to make
+//! has two projects, and knows of one. Undoing looks the name up for as long as the request may still be on its way.
+//!
+//! Invariants, of a project that is deleted:
+//! - an operation of this store was given it, and its name carries that operation;
+//! - no tenant of the registry names it, and no witness has tied another tenant to its database.
+
+use std::collections::BTreeSet;
+
+use super::drive::{Course, Trouble};
+use super::keep::{self, Patience};
+use super::unique;
+use crate::clock;
+use crate::model::operation::{OperationId, Step};
+use crate::provider::{NewProject, Project, ProjectState, ProviderError};
+use crate::store::Store;
+use crate::store::claims::{Claimed, Given};
+
+/// What claims of projects begin with.
+const PROJECTS: &str = "project/";
+
+pub(super) async fn create(course: &mut Course<'_>) -> Result<(), Trouble> {
+    if course.work.request.database_url.is_some() || course.work.reference.is_some() {
+        return Ok(());
+    }
+    // A process before us may have asked already.
+    let looks =
+        if course.was_begun(Step::CreateProject) { Looks::UntilSettled } else { Looks::Once };
+    let project = match found(course, looks).await? {
+        Some(project) => project,
+        None => made(course).await?,
+    };
+    take(course, &project).await
+}
+
+/// How long absence is doubted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    Once,
+    /// Until what is still on its way must have arrived.
+    UntilSettled,
+}
+
+/// The project of this operation, if there is one. Of several all but the first are taken away.
+async fn found(course: &Course<'_>, looks: Looks) -> Result<Option<Project>, Trouble> {
+    let mut settling = Patience::new(&course.equipment, course.equipment.options.settling());
+    loop {
+        let mut found = named(course).await?;
+        if !found.is_empty() {
+            let first = found.remove(0);
+            for double in found {
+                give(course, &double).await?;
+                delete(course, &double.reference).await?;
+            }
+            return Ok(Some(first));
+        }
+        if looks == Looks::Once || !settling.wait().await {
+            return Ok(None);
+        }
+    }
+}
+
+/// Those of this operation's name that are not on their way out, in an order that stays the same.
+async fn named(course: &Course<'_>) -> Result<Vec<Project>, Trouble> {
+    let name = course.project_name();
+    let provider = &course.equipment.provider;
+    let mut patience = Patience::new(&course.equipment, course.equipment.options.ready_timeout);
+    let found = keep::read(&mut patience, || provider.named(&name)).await;
+    let mut found = found.map_err(Trouble::of)?;
+    found.retain(|it| it.state != ProjectState::Going);
+    found.sort_by(|one, other| one.reference.cmp(&other.reference));
+    Ok(found)
+}
+
+/// Asks for it once, and again only where nothing was done.
+async fn made(course: &Course<'_>) -> Result<Project, Trouble> {
+    let wanted = NewProject { name: course.project_name(), password: course.work.password() };
+    let mut patience = Patience::new(&course.equipment, course.equipment.options.ready_timeout);
+    loop {
+        match course.equipment.provider.create(&wanted).await {
+            Ok(project) => return Ok(project),
+            Err(error @ ProviderError::Unknown { .. }) => {
+                let lost = Trouble::of(error);
+                return found(course, Looks::UntilSettled).await?.ok_or(lost);
+            }
+            Err(error) if patience.outlasts(&error).await => {}
+            Err(error) => return Err(Trouble::of(error)),
+        }
+    }
+}
+
+/// From now on the project is this operation's, on the disk, unless somebody has it.
+async fn take(course: &mut Course<'_>, project: &Project) -> Result<(), Trouble> {
+    give(course, project).await?;
+    let claim =
+        format!("{PROJECTS}{}/{}", course.equipment.provider.kind().label(), project.reference);
+    claim_for(course, BTreeSet::from([claim])).await?;
+    let tenant = course.tenant().clone();
+    let fleet = course.daemon.fleet_now().await?;
+    let holders: BTreeSet<_> = fleet
+        .tenants
+        .iter()
+        .filter(|it| it.id != tenant)
+        .filter(|it| {
+            let named = it.targets.iter().flat_map(|it| &it.address.projects);
+            named.into_iter().any(|it| it.id == project.reference)
+        })
+        .map(|it| it.id.clone())
+        .collect();
+    if !holders.is_empty() {
+        return Err(unique::handed_out_twice(course, holders).await?);
+    }
+    course.work.reference = Some(project.reference.clone());
+    course.keep_work().await
+}
+
+/// Claims what an operation was given, or fails because another tenant has it.
+pub(super) async fn claim_for(
+    course: &Course<'_>,
+    identities: BTreeSet<String>,
+) -> Result<(), Trouble> {
+    let (id, tenant) = (course.id().clone(), course.tenant().clone());
+    let claim = move |store: &Store| Ok(store.claim(&id, &tenant, &identities)?);
+    match course.stored("claim a database", claim).await? {
+        Claimed::ByUs => Ok(()),
+        Claimed::By(_, holder) => {
+            Err(unique::handed_out_twice(course, BTreeSet::from([holder])).await?)
+        }
+    }
+}
+
+async fn give(course: &Course<'_>, project: &Project) -> Result<(), Trouble> {
+    let given = Given {
+        provider: course.equipment.provider.kind().label().into(),
+        reference: project.reference.clone(),
+        operation: course.id().clone(),
+        tenant: course.tenant().clone(),
+    };
+    course
+        .stored("note a project", move |store| Ok(store.give_project(&given, clock::now())?))
+        .await
+}
+
+/// Whatever this operation may have made is not there any more, or stays because it is not ours to take away.
+pub(super) async fn ensure_absent(course: &mut Course<'_>) -> Result<(), Trouble> {
+    if course.work.request.database_url.is_some() {
+        return Ok(());
+    }
+    // Only a creation whose answer is known cannot still be on its way.
+    let sure = course.was_done(Step::CreateProject) && !course.was_begun(Step::CreateProject);
+    let mut settling = Patience::new(&course.equipment, course.equipment.options.settling());
+    loop {
+        let mut references: BTreeSet<Box<str>> = BTreeSet::new();
+        for project in named(course).await? {
+            give(course, &project).await?;
+            references.insert(project.reference);
+        }
+        let id = course.id().clone();
+        let given = course
+            .stored("read the projects of operations", move |store| Ok(store.projects_of(&id)?));
+        references.extend(given.await?.into_iter().map(|it| it.reference));
+        for reference in references {
+            remove(course, &reference, course.id()).await?;
+        }
+        if sure || !settling.wait().await {
+            return Ok(());
+        }
+    }
+}
+
+/// Deletes one project, where it is ours to delete: `maker` was given it, and its name must carry that operation.
+pub(super) async fn remove(
+    course: &Course<'_>,
+    reference: &str,
+    maker: &OperationId,
+) -> Result<(), Trouble> {
+    let provider = &course.equipment.provider;
+    let mut patience = Patience::new(&course.equipment, course.equipment.options.undoing());
+    let there = keep::read(&mut patience, || provider.project(reference)).await;
+    let Some(project) = there.map_err(Trouble::of)? else { return gone(course, reference).await };
+    if project.state == ProjectState::Going {
+        return gone(course, reference).await;
+    }
+    if OperationId::in_name(&project.name).as_ref() != Some(maker) {
+        return Err(Trouble::failed(format!(
+            "the project {reference} stays: its name does not carry the operation {maker}, so nothing says that we made it"
+        )));
+    }
+    let tied = unique::tied(course, reference, maker).await?;
+    if !tied.is_empty() {
+        let tenants: Vec<String> = tied.iter().map(ToString::to_string).collect();
+        return Err(Trouble::failed(format!(
+            "the project {reference} stays: its database is that of {}",
+            tenants.join(", ")
+        )));
+    }
+    delete(course, reference).await
+}
+
+/// Until the provider has it no more.
+async fn delete(course: &Course<'_>, reference: &str) -> Result<(), Trouble> {
+    let provider = &course.equipment.provider;
+    let mut patience = Patience::new(&course.equipment, course.equipment.options.undoing());
+    loop {
+        // Whatever the answer says, the provider's own list decides.
+        let asked = provider.delete(reference).await;
+        match provider.project(reference).await {
+            Ok(None) => return gone(course, reference).await,
+            Ok(Some(it)) if it.state == ProjectState::Going => {
+                return gone(course, reference).await;
+            }
+            Ok(Some(_)) | Err(_) => {}
+        }
+        if let Err(error) = asked {
+            if !patience.outlasts(&error).await {
+                return Err(Trouble::of(error));
+            }
+        } else if !patience.wait().await {
+            let why = format!("the project {reference} was deleted and is still there");
+            return Err(Trouble::failed(why));
+        }
+    }
+}
+
+async fn gone(course: &Course<'_>, reference: &str) -> Result<(), Trouble> {
+    let (provider, reference) = (course.equipment.provider.kind().label(), reference.to_owned());
+    course
+        .stored("note that a project is gone", move |store| {
+            Ok(store.project_gone(provider, &reference, clock::now())?)
+        })
+        .await
+}
+
+/// What a lost answer left beside the project that was adopted, taken away before anybody is led there.
+pub(super) async fn sweep(course: &Course<'_>) -> Result<(), Trouble> {
+    if course.work.request.database_url.is_some() {
+        return Ok(());
+    }
+    for project in named(course).await? {
+        if Some(&project.reference) != course.work.reference.as_ref() {
+            tracing::warn!(operation = %course.id(), "a second project of one operation is taken away");
+            give(course, &project).await?;
+            delete(course, &project.reference).await?;
+        }
+    }
+    Ok(())
+}

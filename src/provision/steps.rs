@@ -1,0 +1,46 @@
+//! Which part of the program does each step, and which undoes it.
+//!
+//! Why nothing undoes the last step: it succeeds in the moment in which the registry has the tenant, or has done nothing.
+//!
+//! Why every step may come twice: a process that dies after doing and before noting finds the step begun, and does it
+//! again. Each looks first at what is there.
+
+use super::drive::{Course, Trouble};
+use super::{active, connect, furnish, parting, project, ready, unique};
+use crate::model::operation::Step;
+
+pub(super) async fn act(course: &mut Course<'_>, step: Step) -> Result<(), Trouble> {
+    match step {
+        Step::Reserve => active::reserve(course).await,
+        Step::CreateProject => project::create(course).await,
+        Step::AwaitReady => ready::wait(course).await,
+        Step::Connect => connect::connect(course).await,
+        Step::Stamp => furnish::stamp(course).await,
+        Step::VerifyUnique => unique::verify(course).await,
+        Step::HealthCheck => unique::examine(course).await,
+        Step::Setup => furnish::set_up(course).await,
+        Step::Activate => active::activate(course).await,
+        Step::Suspend => parting::suspend(course).await,
+        Step::Grace => parting::grace(course).await,
+        Step::DeleteProject => parting::delete(course).await,
+        Step::Bury => parting::bury(course).await,
+    }
+}
+
+pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trouble> {
+    match step {
+        Step::Reserve => active::release(course, "").await,
+        Step::CreateProject => project::ensure_absent(course).await,
+        Step::Connect => active::release(course, connect::DATABASES).await,
+        Step::Stamp => furnish::forget_stamp(course).await,
+        Step::Suspend => parting::call_back(course).await,
+        Step::AwaitReady
+        | Step::VerifyUnique
+        | Step::HealthCheck
+        | Step::Setup
+        | Step::Activate
+        | Step::Grace
+        | Step::DeleteProject
+        | Step::Bury => Ok(()),
+    }
+}

@@ -1,0 +1,224 @@
+//! Whether a database is the new tenant's alone, and how it is.
+//!
+//! Why every tenant is visited: what the last scan saw of a tenant is what was, and the database that was handed out
+//! twice may have been handed to that one since.
+//!
+//! Why a tenant that does not answer can stand against it: where all that is known of its database is what the new one
+//! says of itself too, nobody can tell them apart, and unknown is never green.
+//!
+//! Invariant: whoever is found in the database is on the disk before the step fails, so that undoing it, now or after a
+//! crash, deletes nothing of theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::connect::{self, login};
+use super::drive::{Course, Trouble};
+use super::keep::Patience;
+use crate::daemon::beside::Company;
+use crate::model::change::Identity;
+use crate::model::finding::{Finding, Health, Verdict};
+use crate::model::operation::{OperationId, OperationState, Step};
+use crate::model::report::{Report, TenantReport};
+use crate::model::tenant::{TargetName, Tenant, TenantId};
+use crate::registry::row::RawRow;
+use crate::store::Store;
+
+/// In a row, before what a look found is told as a failure and not as a moment's trouble.
+const PROVEN: &str = "the database is its own";
+
+pub(super) async fn verify(course: &mut Course<'_>) -> Result<(), Trouble> {
+    let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
+    loop {
+        let doubts = match compared(course).await? {
+            Compared::Alone => return Ok(()),
+            Compared::With(tenants) => return Err(handed_out_twice(course, tenants).await?),
+            Compared::Unproven(doubts) => doubts,
+        };
+        tracing::debug!(operation = %course.id(), "not proven yet that {PROVEN}: {doubts}");
+        if !patience.wait().await {
+            return Err(Trouble::failed(format!("it could not be proven that {PROVEN}: {doubts}")));
+        }
+    }
+}
+
+/// Of the new database and everybody else's.
+enum Compared {
+    Alone,
+    With(BTreeSet<TenantId>),
+    Unproven(String),
+}
+
+async fn compared(course: &Course<'_>) -> Result<Compared, Trouble> {
+    let mut rows = others_in_flight(course).await?;
+    rows.push(connect::row(course)?);
+    let report = course.daemon.look_beside(rows, Company::Fleet, course.stop).await?;
+    let known = course.stored("read the known identities", |store| Ok(store.baselines()?)).await?;
+    let known: BTreeMap<TenantId, Identity> = known
+        .into_iter()
+        .filter(|it| it.target == TargetName::DatabaseUrl)
+        .map(|it| (it.tenant, it.identity))
+        .collect();
+    Ok(judge(course.tenant(), &report, &known))
+}
+
+/// Operations that have come as far as a database: none of them may have the same one.
+async fn others_in_flight(course: &Course<'_>) -> Result<Vec<RawRow>, Trouble> {
+    let own = course.id().clone();
+    let read = course.stored("read the operations that run", move |store| {
+        let mut others = Vec::new();
+        for other in store.operations_in(OperationState::Running)? {
+            if other.id != own
+                && let Some(work) = store.operation_work::<super::work::Work>(&other.id)?
+                && work.url().is_some()
+            {
+                others.push((other.tenant, work));
+            }
+        }
+        Ok(others)
+    });
+    let others = read.await?.into_iter();
+    Ok(others.filter_map(|(tenant, work)| login(&tenant, &work).ok()).collect())
+}
+
+fn judge(tenant: &TenantId, report: &Report, known: &BTreeMap<TenantId, Identity>) -> Compared {
+    let Some(own) = report.tenants.iter().find(|it| it.id == *tenant) else {
+        return Compared::Unproven("it was not looked at".to_owned());
+    };
+    let with = sharers(tenant, &report.findings);
+    if !with.is_empty() {
+        return Compared::With(with);
+    }
+    if own.isolation != Verdict::Isolated {
+        let accused = report.findings.iter().filter(|it| it.claim.tenants.contains(tenant));
+        let told = accused.map(|it| it.claim.summary.clone()).chain(own.doubts.iter().cloned());
+        return Compared::Unproven(told.collect::<Vec<_>>().join("; "));
+    }
+    let alike: Vec<&str> = report
+        .tenants
+        .iter()
+        .filter(|it| it.id != *tenant && !was_seen(it))
+        .filter(|it| known.get(&it.id).is_some_and(|it| could_be(it, own)))
+        .map(|it| it.id.as_str())
+        .collect();
+    if alike.is_empty() {
+        return Compared::Alone;
+    }
+    Compared::Unproven(format!(
+        "{} did not answer, and what is known of the database there fits this one too",
+        alike.join(", ")
+    ))
+}
+
+fn sharers(tenant: &TenantId, findings: &[Finding]) -> BTreeSet<TenantId> {
+    findings
+        .iter()
+        .filter(|it| it.claim.kind.breaches() && it.claim.tenants.contains(tenant))
+        .flat_map(|it| it.claim.tenants.iter().filter(|it| *it != tenant).cloned())
+        .collect()
+}
+
+fn was_seen(tenant: &TenantReport) -> bool {
+    tenant.targets.first().is_some_and(|it| it.fingerprint.is_some())
+}
+
+/// Whether the identity that was seen once fits the new database. Two projects at a provider are two.
+fn could_be(known: &Identity, own: &TenantReport) -> bool {
+    let Some(target) = own.targets.first() else { return false };
+    let Some(seen) = &target.fingerprint else { return true };
+    let apart = match (&known.project_id, target.address.project_id()) {
+        (Some(there), Some(here)) => **there != *here,
+        _ => false,
+    };
+    !apart
+        && known.system_identifier == seen.system_identifier
+        && known.database_oid == seen.database_oid
+}
+
+/// Whether nobody else has the database, for pre-flight: what is unproven is not passed.
+pub(super) fn alone(tenant: &TenantId, report: &Report) -> Result<String, String> {
+    match judge(tenant, report, &BTreeMap::new()) {
+        Compared::Alone => Ok("no other tenant has it".to_owned()),
+        Compared::With(tenants) => {
+            let names: Vec<String> = tenants.iter().map(ToString::to_string).collect();
+            Err(format!("it is that of {}", names.join(", ")))
+        }
+        Compared::Unproven(why) => Err(why),
+    }
+}
+
+/// Notes whose database it is, and says so.
+pub(super) async fn handed_out_twice(
+    course: &Course<'_>,
+    tenants: BTreeSet<TenantId>,
+) -> Result<Trouble, Trouble> {
+    let names: Vec<String> = tenants.iter().map(ToString::to_string).collect();
+    let id = course.id().clone();
+    let tie = move |store: &Store| Ok(store.tie(&id, &tenants)?);
+    course.stored("note whom a database belongs to", tie).await?;
+    Ok(Trouble::failed(format!(
+        "the provider handed out a database that is in use: it is that of {}",
+        names.join(", ")
+    )))
+}
+
+/// Whose database the project's is beside the one it was made for, as far as the store, the registry and, where it
+/// answers, a witness tell.
+pub(super) async fn tied(
+    course: &Course<'_>,
+    reference: &str,
+    maker: &OperationId,
+) -> Result<BTreeSet<TenantId>, Trouble> {
+    let id = maker.clone();
+    let read = course.stored("read whom a database belongs to", move |it| Ok(it.ties(&id)?));
+    let mut tied = read.await?;
+    let fleet = course.daemon.fleet_now().await?;
+    tied.extend(in_registry(&fleet.tenants, course.tenant(), reference));
+    if tied.is_empty()
+        && course.work.url().is_some()
+        && !course.was_done(Step::VerifyUnique)
+        && let Compared::With(tenants) = compared(course).await?
+    {
+        tied.extend(tenants);
+    }
+    Ok(tied)
+}
+
+/// The tenants whose rows name the project.
+pub(super) fn in_registry<'a>(
+    tenants: &'a [Tenant],
+    own: &'a TenantId,
+    reference: &'a str,
+) -> impl Iterator<Item = TenantId> + 'a {
+    let names = |tenant: &Tenant| {
+        let mut projects = tenant.targets.iter().flat_map(|it| &it.address.projects);
+        projects.any(|it| *it.id == *reference)
+    };
+    tenants.iter().filter(move |it| it.id != *own && names(it)).map(|it| it.id.clone())
+}
+
+/// Whether it can serve.
+pub(super) async fn examine(course: &mut Course<'_>) -> Result<(), Trouble> {
+    let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
+    loop {
+        let report = connect::alone(course).await?;
+        let (health, why) = health(&report, course.tenant());
+        match health {
+            Health::Healthy | Health::Degraded => return Ok(()),
+            Health::Unhealthy | Health::Unknown if patience.wait().await => {}
+            Health::Unhealthy | Health::Unknown => {
+                return Err(Trouble::failed(format!("the database cannot serve: {why}")));
+            }
+        }
+    }
+}
+
+/// Of the tenant's own database, with why it is not well.
+pub(super) fn health(report: &Report, tenant: &TenantId) -> (Health, String) {
+    let Some(own) = report.tenants.iter().find(|it| it.id == *tenant) else {
+        return (Health::Unknown, "it was not looked at".to_owned());
+    };
+    let cause = own.cause.map_or("no cause is known", |it| it.label());
+    let detail = own.targets.first().and_then(|it| it.detail.as_deref());
+    let why = detail.map_or_else(|| cause.to_owned(), |it| format!("{cause}: {it}"));
+    (own.health, why)
+}

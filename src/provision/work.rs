@@ -1,0 +1,125 @@
+//! What an operation needs and nobody is shown: what was asked, the password that was drawn, and where it led.
+//!
+//! Why it is kept sealed before anything is asked of a provider: a provider never tells a password again, and a project
+//! whose password died with the process would be nobody's.
+//!
+//! Invariant: no `Debug`. Whatever holds one cannot be written to a log by accident.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rand::distr::{Alphanumeric, SampleString};
+use serde::{Deserialize, Serialize};
+
+use crate::model::fingerprint::Digest256;
+use crate::model::tenant::{InvalidTenantId, TenantId};
+use crate::registry::row::{RawMonitor, RawRow};
+use crate::secret::Secret;
+
+/// Letters and digits, so that it needs no escaping in any URL: 190 bits.
+const PASSWORD_LENGTH: usize = 32;
+
+/// A tenant as somebody asks for it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Request {
+    pub subdomain: Box<str>,
+    pub name: Box<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<Box<str>, Box<str>>,
+    /// A database that the caller brings instead of a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<Box<str>>,
+}
+
+impl Request {
+    pub fn tenant(&self) -> Result<TenantId, InvalidTenantId> {
+        TenantId::parse(&self.subdomain)
+    }
+
+    /// Tells whether two requests ask the same.
+    pub fn digest(&self) -> Digest256 {
+        // A map of texts in order: it is always written, and always the same.
+        Digest256::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Work {
+    pub request: Request,
+    /// Of the database's application role; empty where the caller brings a database.
+    password: String,
+    /// The provider's name for the project.
+    #[serde(default)]
+    pub reference: Option<Box<str>>,
+    /// Of the database, for the application.
+    #[serde(default)]
+    url: Option<String>,
+    /// Of a tenant that leaves.
+    #[serde(default)]
+    pub leaving: Option<Leaving>,
+}
+
+/// What is kept of a tenant that leaves, until it is gone.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Leaving {
+    /// As the registry had it.
+    #[serde(default)]
+    pub row: Option<RawRow>,
+    /// Until then it can be called back, in microseconds since 1970.
+    pub until: i64,
+}
+
+impl Work {
+    pub fn new(request: Request) -> Self {
+        let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_LENGTH);
+        let url = request.database_url.as_deref().map(str::to_owned);
+        Self { request, password, reference: None, url, leaving: None }
+    }
+
+    /// Of a tenant that can be called back until then.
+    pub fn leaving(tenant: &TenantId, until: Timestamp) -> Self {
+        let request = Request {
+            subdomain: tenant.as_str().into(),
+            name: tenant.as_str().into(),
+            environment: None,
+            labels: BTreeMap::new(),
+            database_url: None,
+        };
+        let leaving = Some(Leaving { row: None, until: until.as_microsecond() });
+        Self { request, password: String::new(), reference: None, url: None, leaving }
+    }
+
+    pub fn password(&self) -> Secret {
+        Secret::new(self.password.as_str())
+    }
+
+    pub fn url(&self) -> Option<Secret> {
+        self.url.as_deref().map(Secret::new)
+    }
+
+    pub fn led_to(&mut self, url: &Secret) {
+        self.url = Some(url.expose().to_owned());
+    }
+
+    /// As the registry would have it once it is active.
+    pub fn row(&self, tenant: &TenantId) -> RawRow {
+        RawRow {
+            id: tenant.as_str().into(),
+            database_url: self.url.as_deref().map(Into::into),
+            subdomain: Some(self.request.subdomain.clone()),
+            name: Some(self.request.name.clone()),
+            environment: self.request.environment.clone(),
+            labels: self.request.labels.clone(),
+            project_id: self.reference.clone(),
+            ..RawRow::default()
+        }
+    }
+
+    /// As it is visited before it is active: with its own login, because ours may only come with the setup.
+    pub fn row_to_look_at(&self, tenant: &TenantId, user: &str, password: &Secret) -> RawRow {
+        let monitor = RawMonitor { user: user.into(), password: password.expose().into() };
+        RawRow { monitor: Some(Box::new(monitor)), ..self.row(tenant) }
+    }
+}
