@@ -49,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where a user belongs.
     ("route", &["model"]),
     // Where databases come from.
-    ("provider", &["secret"]),
+    ("provider", &["clock", "dsn", "local", "secret"]),
     // What goes on while the daemon runs.
     ("metrics", &["model", "route", "standing"]),
     ("schedule", &["clock", "model"]),
