@@ -1,14 +1,15 @@
-//! Throwaway PostgreSQL clusters on this machine, for the demonstration and for the tests.
+//! PostgreSQL clusters on this machine: throwaway ones for the demonstration and for the tests, lasting ones for whoever
+//! develops.
 //!
 //! Why real servers and not fakes: what this program claims rests on what PostgreSQL really says of itself: identifiers
 //! that a copy keeps, locks that a standby does not show, refusals that come before or after the password. A fake would
 //! only repeat our own beliefs.
 //!
-//! Why among the plumbing and not with a provider of databases: nothing here knows of tenants. The demonstration and
-//! the tests are its users; a provider that makes a cluster for each tenant would be one more.
+//! Why among the plumbing and not with a provider of databases: nothing here knows of tenants. The demonstration, the
+//! tests and the provider that makes a cluster for each tenant are its users.
 //!
 //! Invariants:
-//! - nothing outlives us: each server stands under a small shell that ends it when our end of a pipe closes, and the
+//! - no server outlives us: each stands under a small shell that ends it when our end of a pipe closes, and a throwaway
 //!   directory goes the same way; so a return, a panic, Ctrl-C and `kill -9` of this process all end alike;
 //! - nothing is reachable from outside: loopback alone, passwords everywhere, a directory that only its owner reads;
 //! - no server runs as root (PostgreSQL refuses to): as root we run it as `postgres`, else as `nobody`;
@@ -18,6 +19,7 @@ pub mod binaries;
 pub mod cluster;
 pub mod copy;
 pub mod ground;
+pub mod lasting;
 pub mod pooler;
 pub mod process;
 
@@ -39,6 +41,10 @@ pub enum LocalError {
         "find an account to run servers as: PostgreSQL refuses root, and there is neither `postgres` nor `nobody`"
     )]
     NoAccount,
+    #[error("{} is used by another process", .0.display())]
+    Held(PathBuf),
+    #[error("{} is not empty, and holds no clusters of ours: name a directory of their own", .0.display())]
+    Foreign(PathBuf),
     #[error("{operation} {}", path.display())]
     File { operation: &'static str, path: PathBuf, source: io::Error },
     #[error("start {command}")]

@@ -11,7 +11,9 @@
 //! - `delete` means "ensure absent": of what is not there it is done;
 //! - no error, no `Debug` and no log holds a password, a token or a URL.
 
+pub mod local;
 pub mod supabase;
+mod verifier;
 
 use std::fmt;
 use std::time::Duration;

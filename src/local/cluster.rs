@@ -4,7 +4,7 @@
 //! that should be strangers would look like kin. It costs 0.3 s of processor time; so does a copy, nearly.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use super::LocalError;
 use super::binaries::Binaries;
 use super::ground::Ground;
-use super::process::{Process, Signal, run};
+use super::process::{Process, Signal, run, until_gone};
 use crate::secret::Secret;
 
 /// Generous, because a small machine may start a dozen clusters at once.
@@ -50,18 +50,32 @@ const SETTINGS: [(&str, &str); 15] = [
     ("wal_keep_size", "64MB"),
 ];
 
+const INITDB: [&str; 11] = [
+    "--auth",
+    "scram-sha-256",
+    "--encoding",
+    "UTF8",
+    "--locale",
+    "C",
+    "--wal-segsize",
+    "1",
+    "--no-sync",
+    "--no-instructions",
+    "--no-clean",
+];
+
 /// A cluster, running or not. Dropping it ends the server.
 #[derive(Debug)]
 pub struct Cluster {
     /// First, so that it ends before the ground, whose last owner waits until no server stands on it.
-    process: Option<Process>,
+    pub(super) process: Option<Process>,
     pub(super) name: String,
     pub(super) ground: Ground,
     pub(super) binaries: Binaries,
     pub(super) password: Secret,
     /// Given on the command line, so that they hold for a copy too, whatever the copied files say.
     pub(super) settings: BTreeMap<String, String>,
-    port: Option<u16>,
+    pub(super) port: Option<u16>,
 }
 
 /// How to end a server.
@@ -93,32 +107,22 @@ impl Cluster {
     ) -> Result<Self, LocalError> {
         let cluster = Self::bare(ground, binaries, name, random_password());
         let _turn = ground.turn().await;
-        let password_file = ground.path().join(format!("{name}.password"));
-        ground.write(&password_file, cluster.password.expose())?;
-        let data = cluster.data();
-        let initdb = binaries.program("initdb");
-        let command: [&OsStr; 18] = [
-            initdb.as_os_str(),
-            "-D".as_ref(),
-            data.as_os_str(),
-            "-U".as_ref(),
-            ADMINISTRATOR.as_ref(),
-            "--pwfile".as_ref(),
-            password_file.as_os_str(),
-            "--auth".as_ref(),
-            "scram-sha-256".as_ref(),
-            "--encoding".as_ref(),
-            "UTF8".as_ref(),
-            "--locale".as_ref(),
-            "C".as_ref(),
-            "--wal-segsize".as_ref(),
-            "1".as_ref(),
-            "--no-sync".as_ref(),
-            "--no-instructions".as_ref(),
-            "--no-clean".as_ref(),
-        ];
+        let command = cluster.initdb()?;
+        let command: Vec<&OsStr> = command.iter().map(OsString::as_os_str).collect();
         run(ground, START_LIMIT, &command).await?;
         Ok(cluster)
+    }
+
+    /// The command that makes the files; it reads the administrator's password from a file, which is written here.
+    pub(super) fn initdb(&self) -> Result<Vec<OsString>, LocalError> {
+        let password_file = self.ground.path().join(format!("{}.password", self.name));
+        self.ground.write(&password_file, self.password.expose())?;
+        let mut command = vec![self.binaries.program("initdb").into_os_string()];
+        command.extend(["-D".into(), self.data().into_os_string()]);
+        command.extend(["--pwfile".into(), password_file.into_os_string()]);
+        command.extend(["-U", ADMINISTRATOR].map(OsString::from));
+        command.extend(INITDB.map(OsString::from));
+        Ok(command)
     }
 
     pub(super) fn bare(ground: &Ground, binaries: &Binaries, name: &str, password: Secret) -> Self {
@@ -194,7 +198,8 @@ impl Cluster {
 
     async fn launch_on(&self, port: u16) -> Result<Process, LocalError> {
         let pid_file = self.data().join("postmaster.pid");
-        // Left behind by a server that was killed; ours is certainly not running.
+        until_gone(&self.ground, &self.name, START_LIMIT).await?;
+        // Left behind by a server that was killed; nobody is running who would still need it.
         if pid_file.exists() {
             fs::remove_file(&pid_file).map_err(LocalError::file("remove", &pid_file))?;
         }

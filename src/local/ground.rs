@@ -4,7 +4,7 @@
 //! and is tied to the thread that forked, and this crate forbids the `unsafe` that a forked watchman of our own would
 //! need. A pipe that closes is seen on every system, however its writer ended.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -33,19 +33,28 @@ done
 "#;
 
 /// Clusters made or started at once. More only wait for each other on a small machine, and run into deadlines.
-const AT_ONCE: usize = 4;
+pub(super) const AT_ONCE: usize = 4;
 
-/// A throwaway directory. It is removed when the last clone is dropped, after the servers in it have ended.
+/// A directory for servers. A throwaway one is removed when the last clone is dropped, after the servers in it have
+/// ended.
 #[derive(Clone, Debug)]
-pub struct Ground(Arc<Shared>);
+pub struct Ground(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
-struct Shared {
-    path: PathBuf,
-    account: Option<Account>,
-    at_once: Semaphore,
-    /// Dropped last: with it the directory goes.
-    _watchman: Watchman,
+pub(super) struct Shared {
+    pub(super) path: PathBuf,
+    pub(super) account: Option<Account>,
+    pub(super) at_once: Arc<Semaphore>,
+    /// Dropped last: with it goes the directory, or nobody else's right to it.
+    pub(super) _keeper: Keeper,
+}
+
+/// What becomes of a ground when its last owner is gone.
+#[derive(Debug)]
+pub(super) enum Keeper {
+    Watchman(#[expect(dead_code, reason = "held for what dropping it does")] Watchman),
+    /// It stays, and may be another's.
+    Lock(Arc<File>),
 }
 
 /// Whom the servers run as, where that is not us.
@@ -67,8 +76,9 @@ impl Ground {
         let watchman = Watchman::post(&path)?;
         let account = account(&path)?;
         own(&path, account)?;
-        let at_once = Semaphore::new(AT_ONCE);
-        Ok(Self(Arc::new(Shared { path, account, at_once, _watchman: watchman })))
+        let at_once = Arc::new(Semaphore::new(AT_ONCE));
+        let keeper = Keeper::Watchman(watchman);
+        Ok(Self(Arc::new(Shared { path, account, at_once, _keeper: keeper })))
     }
 
     pub fn path(&self) -> &Path {
@@ -104,7 +114,7 @@ impl Ground {
     }
 }
 
-fn own(directory: &Path, account: Option<Account>) -> Result<(), LocalError> {
+pub(super) fn own(directory: &Path, account: Option<Account>) -> Result<(), LocalError> {
     fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
         .map_err(LocalError::file("restrict", directory))?;
     give(directory, account)
@@ -116,7 +126,7 @@ fn give(path: &Path, account: Option<Account>) -> Result<(), LocalError> {
 }
 
 /// Whom to run as, told by whom a directory belongs to that we have just made.
-fn account(ours: &Path) -> Result<Option<Account>, LocalError> {
+pub(super) fn account(ours: &Path) -> Result<Option<Account>, LocalError> {
     let owner = fs::metadata(ours).map_err(LocalError::file("look at", ours))?.uid();
     if owner != 0 {
         return Ok(None);
@@ -133,7 +143,7 @@ fn number(flag: &str, name: &str) -> Option<u32> {
 }
 
 #[derive(Debug)]
-struct Watchman(Child);
+pub(super) struct Watchman(Child);
 
 impl Watchman {
     fn post(path: &Path) -> Result<Self, LocalError> {

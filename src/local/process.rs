@@ -3,9 +3,12 @@
 //! Why a shell stands over each server: it waits for the server and for the end of its own input at once. When our
 //! end of that pipe closes, in whatever way, it ends the server, wakes it first if it is frozen, and kills it after
 //! five seconds. The pipe is closed in every other child (Rust opens it so), hence nobody else keeps it open.
+//!
+//! Why the log is locked: whoever comes after us must know when the last process of a server has ended. The lock goes
+//! with the open file, which each of them inherits as its output, and the system gives it back after the last of them.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -105,6 +108,8 @@ impl Process {
         let log = ground.path().join(format!("{name}.log"));
         let running = ground.path().join(format!("{name}.running"));
         let output = File::create(&log).map_err(LocalError::file("write", &log))?;
+        // Where it cannot be had, nobody will be able to ask for it either.
+        output.try_lock().ok();
         let errors = output.try_clone().map_err(LocalError::file("write", &log))?;
         let title = title(command);
         let mut shell = as_account(Command::new("sh"), ground);
@@ -204,6 +209,31 @@ impl Process {
             status: status.to_string(),
             tail: self.tail(),
         }
+    }
+}
+
+/// Waits until no process is left of the server of that name, whoever started it.
+pub(crate) async fn until_gone(
+    ground: &Ground,
+    name: &str,
+    limit: Duration,
+) -> Result<(), LocalError> {
+    let log = ground.path().join(format!("{name}.log"));
+    let deadline = Instant::now() + limit;
+    loop {
+        let gone = match File::open(&log) {
+            Ok(file) => !matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+            Err(error) => return Err(LocalError::file("read", &log)(error)),
+        };
+        if gone {
+            return Ok(());
+        }
+        if deadline <= Instant::now() {
+            let command = format!("the end of {name}");
+            return Err(LocalError::Late { command, limit, tail: tail(&log) });
+        }
+        sleep(LOOK_AGAIN).await;
     }
 }
 
