@@ -15,6 +15,8 @@ mod provider;
 mod provision;
 mod report;
 mod serve;
+mod setup;
+mod stamp;
 mod tenants;
 mod verify;
 
@@ -140,6 +142,8 @@ async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyh
         Command::Deprovision(args) => {
             provision::deprovision(&cli.global, args, running, &here, stop).await
         }
+        Command::Stamp(args) => stamp::stamp(&cli.global, args).await,
+        Command::Setup(args) => setup::setup(&cli.global, args, stop).await,
         Command::Config(command) => configuration::run(&cli.global, *command),
         Command::Demo(args) => demo::demo(&cli.global, *args, running, &here, stop).await,
         Command::Completions { shell } => {

@@ -17,6 +17,7 @@ pub mod progress;
 pub mod provisioning;
 pub mod registry;
 pub mod since;
+pub mod stamp;
 pub mod terminal;
 pub mod until;
 pub mod usage;
@@ -31,6 +32,7 @@ use self::daemon::{GateArgs, HealthcheckArgs};
 use self::issues::IssuesCommand;
 use self::provisioning::{DeprovisionArgs, ProvisionArgs};
 use self::registry::TenantsCommand;
+use self::stamp::{SetupArgs, StampArgs};
 use crate::telemetry::{LogFormat, Loudness};
 
 #[derive(Clone, Debug, Parser)]
@@ -40,7 +42,7 @@ use crate::telemetry::{LogFormat, Loudness};
     about = "Proves that every tenant of a platform has its own PostgreSQL database",
     long_about = "Proves that every tenant of a platform has its own PostgreSQL database.\n\n\
         It visits each tenant's database, reads what the server says of its own identity, and has \
-        suspicious groups prove live whether they are one server. Nothing is written to any tenant's \
+        suspicious groups prove live whether they are one server. A scan writes nothing to any tenant's \
         database. What could not be proven is reported as unverified, never as isolated.",
     after_help = "Examples:\n  \
         watertight demo --once             see it work on throwaway clusters\n  \
@@ -128,6 +130,10 @@ pub enum Command {
     Provision(ProvisionArgs),
     /// Take a tenant away: at once nobody is led there, and after a while its project is deleted
     Deprovision(DeprovisionArgs),
+    /// Write a signed stamp into tenants' databases, so that a copy of one is known wherever it turns up
+    Stamp(StampArgs),
+    /// Run the platform's own setup on a database: its SQL files, or its command
+    Setup(SetupArgs),
     /// Validate the configuration, or print what is in effect
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -118,6 +118,16 @@ impl Config {
         self.secrets.key.as_ref().map(|it| &it.0)
     }
 
+    /// Signs the stamps of tenants' databases.
+    pub fn stamp_key(&self) -> Option<&SecretRef> {
+        self.secrets.stamp_key.as_ref().map(|it| &it.0)
+    }
+
+    /// Signed them before, and still verifies them.
+    pub fn previous_stamp_key(&self) -> Option<&SecretRef> {
+        self.secrets.previous.as_ref()?.stamp_key.as_ref().map(|it| &it.0)
+    }
+
     pub fn policy(&self) -> policy::Policy {
         let exceptions = self.policy.exceptions.iter().filter_map(|it| {
             Some(policy::Exception {

@@ -32,6 +32,7 @@ mod cases;
 mod life_cases;
 mod notation;
 mod single_cases;
+mod stamp_cases;
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -49,6 +50,7 @@ use crate::model::observation::{Cause, Observation};
 use crate::model::operation::Leftover;
 use crate::model::policy::Policy;
 use crate::model::relation::{StreamLook, Witnessed};
+use crate::model::stamp::StampLook;
 use crate::model::tenant::{Duplicate, TargetRef, Tenant, TenantId};
 
 /// Everything that the detector may look at.
@@ -62,6 +64,8 @@ pub struct Case<'a> {
     pub streams: &'a [StreamLook],
     /// A keyed digest of user and password for each target whose URL carries both; the key lives for one scan.
     pub credentials: &'a [(TargetRef, Digest256)],
+    /// What each look makes of the stamp, for those of which it says anything.
+    pub stamps: &'a [StampLook],
     pub duplicates: &'a [Duplicate],
     pub baselines: &'a [Baseline],
     pub changes: &'a [Change],
@@ -110,7 +114,11 @@ pub fn detect(case: &Case<'_>) -> Detection {
     huddles.extend(streams.huddles.iter().cloned());
     let mut doubts = Doubts::of(&index, &huddles);
     let mut claims = sharing::relate(&index, &servers, &streams, &huddles);
-    claims.extend(stamps::claims(&index, &servers, &streams));
+    let stamps = stamps::follow(&index, &servers, &streams);
+    claims.extend(stamps.claims);
+    for (tenant, sentence) in stamps.doubts {
+        doubts.add(tenant, sentence);
+    }
     claims.extend(rows::claims(&index));
     claims.extend(exposure::claims(&index));
     claims.extend(hosts);

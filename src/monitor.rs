@@ -11,6 +11,7 @@ mod asked;
 pub mod day;
 pub mod late;
 pub mod memory;
+mod stamps;
 mod visits;
 
 use std::collections::BTreeSet;
@@ -31,6 +32,7 @@ use crate::model::observation::Observation;
 use crate::model::policy::Policy;
 use crate::model::relation::{StreamLook, Witnessed};
 use crate::model::report::{Report, Trigger};
+use crate::model::stamp::SeenStamp;
 use crate::model::tenant::{TargetName, TargetRef, TenantId};
 use crate::probe::revisit::Revisit;
 use crate::probe::witness::{self, WitnessLimits};
@@ -38,6 +40,7 @@ use crate::probe::{Prober, proof, streams};
 use crate::registry::Snapshot;
 use crate::scan::ScanLimits;
 use crate::secret::Secret;
+use crate::stamp::key::StampKeyRefs;
 use crate::store::memory::RefusedSecret;
 
 use asked::Asked;
@@ -62,6 +65,8 @@ pub struct Cycle {
     pub refused: Vec<RefusedSecret>,
     /// Targets whose secret was taken.
     pub accepted: Vec<(TenantId, TargetName)>,
+    /// Stamps that were met in their own databases, and that the store is to expect from now on.
+    pub stamps: Vec<SeenStamp>,
     /// Groups that were put before the witness.
     pub witness_rounds: usize,
     /// Of those, the ones of which it could not tell everything.
@@ -84,6 +89,8 @@ pub struct Monitor {
     pub recognise: Recognise,
     /// Whether a standby may be proven by writing to its primary.
     pub replication_proof: bool,
+    /// What stamps are verified with.
+    pub stamp_keys: StampKeyRefs,
 }
 
 /// What is asked of one cycle.
@@ -104,7 +111,7 @@ pub struct Ask<'a> {
 
 impl Monitor {
     pub async fn cycle(&self, snapshot: &Arc<Snapshot>, memory: Memory, ask: Ask<'_>) -> Cycle {
-        let Memory { baselines, changes, findings, answered_before, refused, leftovers } = memory;
+        let Memory { baselines, changes, findings, answered_before, refused, leftovers, stamped } = memory;
         let started = clock::now();
         let visits = Visits::new(self, snapshot, refused, started);
         let asked = Asked::of(ask.only);
@@ -118,12 +125,14 @@ impl Monitor {
             self.second_looks(snapshot, &visits, &observations, started, &ask).await
         };
         let credentials = visits::credentials(snapshot);
+        let stamps = stamps::judge(snapshot, &observations, &stamped, &self.stamp_keys);
         let case = Case {
             tenants: &snapshot.tenants,
             observations: &observations,
             witnessed: &witnessed,
             streams: &looked,
             credentials: &credentials,
+            stamps: &stamps.looks,
             duplicates: &snapshot.duplicates,
             baselines: &baselines,
             changes: &changes,
@@ -140,8 +149,10 @@ impl Monitor {
             cycle.report.partial = true;
         }
         cycle.report.warnings.clone_from(&snapshot.warnings);
+        cycle.report.warnings.extend(stamps.warning);
         cycle.report.warnings.extend(ask.stop.is_cancelled().then(|| STOPPED.to_owned()));
         (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
+        cycle.stamps = stamps.seen;
         cycle.witness_rounds = witnessed.len();
         let open = |it: &&Witnessed| !it.undecided.is_empty() || !it.blind.is_empty();
         cycle.witness_inconclusive = witnessed.iter().filter(open).count();
@@ -214,6 +225,7 @@ fn conclude(
         baselines,
         refused: Vec::new(),
         accepted: Vec::new(),
+        stamps: Vec::new(),
         witness_rounds: 0,
         witness_inconclusive: 0,
     }

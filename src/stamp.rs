@@ -42,7 +42,8 @@ impl Bearer<'_> {
 /// Judges what stands in a database: `None` where it may not be read, and an empty text where there is nothing.
 ///
 /// A stamp that is in order and that the store does not know is the database's own: like an identity, it is learnt at
-/// first sight.
+/// first sight. So is one that is newer than what is known: it was written while the scan went on. What is put back is
+/// older.
 pub fn verify(
     keys: Option<&StampKeys>,
     text: Option<&str>,
@@ -62,9 +63,10 @@ pub fn verify(
     if !bearer.is_meant_by(&stamp) {
         return StampVerdict::Moved;
     }
-    let known = known.map(|it| [it.current.as_deref(), it.next.as_deref()]);
-    let latest = known.is_none_or(|it| it == [None, None] || it.contains(&Some(text)));
-    if latest { StampVerdict::Own } else { StampVerdict::Replaced }
+    let known = known.into_iter().flat_map(|it| [it.current.as_deref(), it.next.as_deref()]);
+    let known: Vec<&str> = known.flatten().collect();
+    let newer = known.iter().all(|it| text::written_at(it).is_none_or(|it| it < stamp.at));
+    if newer || known.contains(&text) { StampVerdict::Own } else { StampVerdict::Replaced }
 }
 
 #[cfg(test)]
@@ -81,6 +83,7 @@ mod tests {
         StampKeys::new(&Secret::new(letter.repeat(32)), None).unwrap()
     }
 
+    /// The nonce is the second in which it was written, too.
     fn stamp(tenant: &str, nonce: &str) -> Stamp {
         Stamp {
             tenant: id(tenant),
@@ -88,7 +91,7 @@ mod tests {
             system_identifier: Some(u64::MAX),
             database_oid: Some(16_385),
             nonce: nonce.into(),
-            at: "2026-11-27T02:00:00Z".parse().unwrap(),
+            at: format!("2026-11-27T02:00:0{}Z", &nonce[1..2]).parse().unwrap(),
         }
     }
 
@@ -142,6 +145,19 @@ mod tests {
         check(Some(&old), HERE, Some(&coming), &StampVerdict::Own);
         check(Some(&new), HERE, Some(&coming), &StampVerdict::Own);
         check(Some(&new), HERE, Some(&known(None, None)), &StampVerdict::Own);
+        let twin = keys("a").sign(&stamp("acme", "n2b"));
+        check(Some(&twin), HERE, Some(&latest), &StampVerdict::Replaced);
+    }
+
+    #[test]
+    fn a_stamp_that_is_newer_than_what_is_known_was_written_meanwhile() {
+        let new = keys("a").sign(&stamp("acme", "n3"));
+        let older = [1, 2].map(|it| keys("a").sign(&stamp("acme", &format!("n{it}"))));
+        check(Some(&new), HERE, Some(&known(Some(&older[0]), None)), &StampVerdict::Own);
+        check(Some(&new), HERE, Some(&known(Some(&older[0]), Some(&older[1]))), &StampVerdict::Own);
+        let globex = keys("a").sign(&stamp("globex", "n4"));
+        let foreign = StampVerdict::Foreign(id("globex"));
+        check(Some(&globex), HERE, Some(&known(Some(&older[0]), None)), &foreign);
     }
 
     #[test]

@@ -47,7 +47,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("issues", &["model", "report", "standing"]),
     (
         "monitor",
-        &["clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "store"],
+        &[
+            "clock", "detect", "model", "probe", "registry", "report", "scan", "secret", "stamp",
+            "store",
+        ],
     ),
     // Where a user belongs.
     ("route", &["body", "model"]),
@@ -115,6 +118,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "daemon",
             "deliveries",
             "demo",
+            "dsn",
             "filing",
             "gate",
             "github",
@@ -134,6 +138,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "scan",
             "schedule",
             "secret",
+            "setup",
+            "stamp",
             "store",
             "tasks",
             "telemetry",

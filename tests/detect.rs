@@ -210,6 +210,7 @@ impl World {
             witnessed: &self.witnessed,
             streams: &self.streams,
             credentials: &[],
+            stamps: &[],
             duplicates: &[],
             baselines: &[],
             changes: &[],

@@ -24,6 +24,7 @@ use crate::registry::row::{Field, RawRow, Typing};
 use crate::registry::{self, RegistryOptions, Snapshot};
 use crate::report;
 use crate::report::judge::exit_code;
+use crate::stamp::key::StampKeyRefs;
 
 /// What a database that is in no registry is called in a report.
 const UNREGISTERED: &str = "unregistered";
@@ -108,6 +109,8 @@ async fn unregistered(global: &Global, url: &str) -> anyhow::Result<Found> {
         return Ok(Err(Ended::refused("the URL names no database")));
     };
     let recognise = Arc::new(|_: &_, _: &_, _: &_| Digest256::from_bytes([0; 32]));
-    let monitor = platform::monitor(&config.probe_options(), config.policy(), recognise);
+    // Whose stamp a database in no registry ought to bear, nobody knows.
+    let keys = StampKeyRefs::default();
+    let monitor = platform::monitor(&config.probe_options(), config.policy(), recognise, keys);
     Ok(monitor.map(|monitor| (monitor, snapshot, id)))
 }

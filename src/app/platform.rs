@@ -27,6 +27,7 @@ use crate::probe::{ProbeOptions, Prober};
 use crate::registry::{self, RegistryError, Snapshot};
 use crate::report::json;
 use crate::scan::ScanLimits;
+use crate::stamp::key::StampKeyRefs;
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::hold::Hold;
@@ -138,7 +139,8 @@ impl Platform {
     }
 
     pub(super) fn monitor(&self) -> Result<Monitor, Ended> {
-        monitor(&self.config.probe_options(), self.config.policy(), self.recognise())
+        let keys = stamp_keys(&self.config);
+        monitor(&self.config.probe_options(), self.config.policy(), self.recognise(), keys)
     }
 
     pub(super) fn recognise(&self) -> Recognise {
@@ -188,23 +190,34 @@ pub(super) fn monitor(
     settings: &ProbeSettings,
     policy: Policy,
     recognise: Recognise,
+    stamp_keys: StampKeyRefs,
 ) -> Result<Monitor, Ended> {
-    let options = ProbeOptions {
-        timeout: settings.timeout,
-        root_files: settings.ca_file.clone().into_iter().collect(),
-        crypto_permits: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
-    };
-    let prober = Prober::new(&options).map_err(|error| {
-        Ended::refused(format!("probe.ca_file: {:#}", anyhow::Error::new(error)))
-    })?;
     Ok(Monitor {
-        prober: Arc::new(prober),
+        prober: Arc::new(prober(settings)?),
         limits: ScanLimits::new(settings.concurrency, settings.per_server, settings.timeout),
         policy,
         auth_retry: settings.auth_retry,
         recognise,
         replication_proof: settings.replication_proof,
+        stamp_keys,
     })
+}
+
+pub(super) fn prober(settings: &ProbeSettings) -> Result<Prober, Ended> {
+    let options = ProbeOptions {
+        timeout: settings.timeout,
+        root_files: settings.ca_file.clone().into_iter().collect(),
+        crypto_permits: std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get),
+    };
+    Prober::new(&options)
+        .map_err(|error| Ended::refused(format!("probe.ca_file: {:#}", anyhow::Error::new(error))))
+}
+
+pub(super) fn stamp_keys(config: &Config) -> StampKeyRefs {
+    StampKeyRefs {
+        current: config.stamp_key().cloned(),
+        previous: config.previous_stamp_key().cloned(),
+    }
 }
 
 /// Runs one cycle with a bar for whoever watches.

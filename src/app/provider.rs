@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Ended;
+use super::platform::stamp_keys;
+use super::{Ended, setup};
 use crate::config::{Config, sections};
 use crate::metrics::Metrics;
 use crate::provider::local::Local;
@@ -14,8 +15,6 @@ use crate::provider::postgres::Postgres;
 use crate::provider::supabase::Supabase;
 use crate::provider::{Provider, ProviderKind};
 use crate::provision::options::{Equipment, ProvisionOptions};
-use crate::setup::{self, SetupPlan, SetupWay};
-use crate::stamp::key::StampKeyRefs;
 
 /// From the provider's word that it makes a project to one that can be used.
 const READY: Duration = Duration::from_mins(15);
@@ -26,6 +25,9 @@ pub(super) async fn equipment(
     metrics: &Arc<Metrics>,
 ) -> anyhow::Result<Result<Option<Equipment>, Ended>> {
     let Some(section) = &config.provision else { return Ok(Ok(None)) };
+    if let Err(why) = setup::plan(config) {
+        return Ok(Err(Ended::refused(why)));
+    }
     let options = options(config, section);
     let provider = provider(config, section, metrics).await?;
     Ok(provider.map(|provider| Some(Equipment { provider, options })))
@@ -39,34 +41,15 @@ pub(super) fn renewed(before: &Equipment, config: &Config) -> Option<Equipment> 
 }
 
 fn options(config: &Config, section: &sections::Provision) -> ProvisionOptions {
-    let secrets = &config.secrets;
     ProvisionOptions {
         quota: section.quota.map(|it| it as usize),
         ready_timeout: section.ready_timeout.map_or(READY, |it| it.0),
         fresh: config.gate.max_age.0,
-        setup: setup(section),
+        // Whether it is one alone was asked before.
+        setup: setup::plan(config).ok().flatten(),
         stamp: section.stamp.unwrap_or(false),
-        stamp_keys: StampKeyRefs {
-            current: secrets.stamp_key.as_ref().map(|it| it.0.clone()),
-            previous: secrets
-                .previous
-                .as_ref()
-                .and_then(|it| it.stamp_key.as_ref())
-                .map(|it| it.0.clone()),
-        },
+        stamp_keys: stamp_keys(config),
     }
-}
-
-fn setup(section: &sections::Provision) -> Option<SetupPlan> {
-    let way = match (&section.setup_sql, &section.setup_command) {
-        (Some(directory), _) => SetupWay::Sql(directory.clone()),
-        (None, Some(command)) => {
-            let (program, arguments) = command.split_first()?;
-            SetupWay::Command { program: program.clone(), arguments: arguments.to_vec() }
-        }
-        (None, None) => return None,
-    };
-    Some(SetupPlan { way, limit: setup::LIMIT })
 }
 
 async fn provider(

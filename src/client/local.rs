@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::model::operation::OperationId;
 use crate::model::report::Report;
+use crate::model::stamp::SeenStamp;
 use crate::model::tenant::TenantId;
 use crate::registry::row::RawRow;
 use crate::report::json;
@@ -71,6 +72,14 @@ pub struct Wanted<'a> {
     pub name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<&'a str>,
+}
+
+/// What of a stamp the daemon is to remember.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remembered {
+    /// It is about to be written.
+    Intended,
+    Written,
 }
 
 impl LocalDaemon {
@@ -197,6 +206,23 @@ impl LocalDaemon {
             }
             Told::Refused(problems) => Ok(Told::Refused(problems)),
         }
+    }
+
+    pub async fn remember_stamps(
+        &self,
+        what: Remembered,
+        stamps: &[SeenStamp],
+    ) -> Result<Told<()>, LocalError> {
+        let stamps: Vec<_> = stamps
+            .iter()
+            .map(|it| json!({ "tenant": it.tenant.as_str(), "target": it.target.to_string(), "text": it.text }))
+            .collect();
+        let method = match what {
+            Remembered::Intended => Method::POST,
+            Remembered::Written => Method::PUT,
+        };
+        let request = self.request(method, "/local/v1/stamps");
+        self.write(request.json(&json!({ "stamps": stamps }))).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -200,6 +200,7 @@ const PROVISION: &[Key] = &[
     key("quota", Count(0, 1_000_000)),
     key("setup_sql", Text),
     key("setup_command", Texts),
+    key("setup_timeout", Duration(1, DAY)),
     key("stamp", Flag),
     key("ready_timeout", Duration(1, DAY)),
     key("supabase", Table(PROVISION_SUPABASE)),

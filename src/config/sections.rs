@@ -260,6 +260,8 @@ pub struct Gate {
 pub struct Secrets {
     /// Encrypts what the store keeps. Without it the store makes one of its own beside itself.
     pub key: Option<Hidden>,
+    /// Signs the stamps of tenants' databases: 32 characters or more. Without it nothing is stamped, and no stamp is
+    /// verified.
     pub stamp_key: Option<Hidden>,
     /// The ones before, while rotating.
     pub previous: Option<PreviousSecrets>,
@@ -280,8 +282,11 @@ pub struct Provision {
     pub quota: Option<u32>,
     /// A directory of SQL files, run in the order of their names.
     pub setup_sql: Option<PathBuf>,
-    /// A program and its arguments.
+    /// Or a program and its arguments, run where we run.
     pub setup_command: Option<Vec<String>>,
+    /// Of the whole setup, 1 s to 24 h. Default: 10 min. Too short a time undoes what was nearly done; a long one is
+    /// waited for when a setup hangs.
+    pub setup_timeout: Option<Span>,
     pub stamp: Option<bool>,
     /// Default: 15 min.
     pub ready_timeout: Option<Span>,

@@ -34,6 +34,7 @@ use crate::model::change::Identity;
 use crate::model::finding::{Claim, Fact, Finding, FindingId, Health, Kind, Severity, State};
 use crate::model::fingerprint::{Digest256, Fingerprint};
 use crate::model::policy::Policy;
+use crate::model::stamp::{STAMPED_FOR, StampVerdict};
 use crate::model::tenant::TenantId;
 
 /// What one scan looked at, and what may be concluded from it.
@@ -49,6 +50,8 @@ pub struct Examined {
     pub veiled: BTreeSet<TenantId>,
     /// Seen, but what their roles may do could not be read.
     pub powers_withheld: BTreeSet<TenantId>,
+    /// Seen, but nobody could say whose stamp their databases bear.
+    pub stamps_unread: BTreeSet<TenantId>,
     /// In the registry, whether visited or not.
     pub registered: BTreeSet<TenantId>,
     /// So many failed at once that our own side is suspected.
@@ -65,6 +68,7 @@ impl Examined {
             ..Self::default()
         };
         (examined.veiled, examined.powers_withheld) = withheld(&Index::new(case));
+        examined.stamps_unread = stamps_unread(case);
         let visited: BTreeSet<_> = case.observations.iter().map(|it| it.target).collect();
         let tenants: BTreeSet<u32> = visited.iter().map(|it| it.tenant).collect();
         for ((number, tenant), judged) in (0_u32..).zip(case.tenants).zip(&detection.tenants) {
@@ -121,6 +125,9 @@ impl Examined {
             Kind::OverPrivilegedRole => {
                 all(&self.apart) && finding.tenants.is_disjoint(&self.powers_withheld)
             }
+            Kind::ForeignStamp | Kind::StampMissing if says_whose(finding) => {
+                all(&self.apart) && finding.tenants.is_disjoint(&self.stamps_unread)
+            }
             kind if judged(kind) => all(&self.apart),
             _ => false,
         }
@@ -142,6 +149,22 @@ fn withheld(index: &Index<'_>) -> (BTreeSet<TenantId>, BTreeSet<TenantId>) {
     (veiled, powers)
 }
 
+fn stamps_unread(case: &Case<'_>) -> BTreeSet<TenantId> {
+    let unread = case
+        .stamps
+        .iter()
+        .filter(|it| matches!(it.verdict, StampVerdict::Withheld | StampVerdict::Unverifiable));
+    unread
+        .filter_map(|it| case.tenants.get(it.target.tenant as usize))
+        .map(|it| it.id.clone())
+        .collect()
+}
+
+/// Whether the finding is about signed stamps: one about equal texts needs no key to be taken back.
+fn says_whose(finding: &Claim) -> bool {
+    finding.kind == Kind::StampMissing || finding.evidence.0.contains_key(STAMPED_FOR)
+}
+
 /// Whether a part that was known before is not told now.
 fn veils(before: &Identity, now: &Fingerprint) -> bool {
     before.system_identifier.is_some() && now.system_identifier.is_none()
@@ -158,6 +181,7 @@ pub const fn judged(kind: Kind) -> bool {
             | Kind::SharedCluster
             | Kind::SharedProject
             | Kind::ForeignStamp
+            | Kind::StampMissing
             | Kind::WrongDatabase
             | Kind::RegistryConflict
             | Kind::FingerprintDrift

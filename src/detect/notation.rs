@@ -5,7 +5,7 @@
 //!
 //! One line per target, `acme sys=1 start=5 oid=16385`, or per further way to it, `acme/endpoints.replica …`; what is
 //! left out is the line's own and unremarkable, `?` is withheld. Other lines begin with a word: `witness`, `stream`,
-//! `policy`, `exception`, `baseline`, `change`, `password`, `before`, `duplicate`.
+//! `policy`, `exception`, `baseline`, `change`, `password`, `stamp`, `before`, `duplicate`.
 
 #![cfg(test)]
 
@@ -25,6 +25,7 @@ use crate::model::observation::{
 };
 use crate::model::policy::{Exception, Isolation, Pattern, Policy};
 use crate::model::relation::{Doubt, Receiver, Seat, Sender, StreamEnd, StreamLook, Witnessed};
+use crate::model::stamp::{Expected, StampLook, StampVerdict};
 use crate::model::tenant::{
     Duplicate, DuplicateField, Maintenance, Origin, Particulars, Target, TargetName, TargetRef,
     Tenant, TenantId,
@@ -38,6 +39,7 @@ pub(super) struct World {
     pub(super) witnessed: Vec<Witnessed>,
     pub(super) streams: Vec<StreamLook>,
     pub(super) credentials: Vec<(TargetRef, Digest256)>,
+    pub(super) stamps: Vec<StampLook>,
     pub(super) duplicates: Vec<Duplicate>,
     pub(super) baselines: Vec<Baseline>,
     pub(super) changes: Vec<Change>,
@@ -61,6 +63,7 @@ impl World {
             witnessed: Vec::new(),
             streams: Vec::new(),
             credentials: Vec::new(),
+            stamps: Vec::new(),
             duplicates: Vec::new(),
             baselines: Vec::new(),
             changes: Vec::new(),
@@ -81,6 +84,7 @@ impl World {
             witnessed: &self.witnessed,
             streams: &self.streams,
             credentials: &self.credentials,
+            stamps: &self.stamps,
             duplicates: &self.duplicates,
             baselines: &self.baselines,
             changes: &self.changes,
@@ -122,6 +126,7 @@ impl World {
                 let targets: Vec<_> = targets.collect();
                 self.credentials.extend(targets);
             }
+            "stamp" => self.stamp(words),
             "before" => self.answered_before = words.bare.iter().map(|it| id(it)).collect(),
             "duplicate" => self.duplicates.push(Duplicate {
                 field: DuplicateField::Subdomain,
@@ -226,6 +231,27 @@ impl World {
                 .filter_map(|(word, fed)| Some((self.target(words.get(word)?), fed)))
                 .collect(),
         });
+    }
+
+    /// `stamp acme absent` or `stamp globex/databases.x for=acme`; `unstamped` where the store expects none.
+    fn stamp(&mut self, words: &Words<'_>) {
+        let word = words.bare[1..].iter().copied().find(|it| *it != "unstamped");
+        let verdict = match (words.get("for"), word) {
+            (Some(owner), _) => StampVerdict::Foreign(id(owner)),
+            (None, Some("own")) => StampVerdict::Own,
+            (None, Some("moved")) => StampVerdict::Moved,
+            (None, Some("replaced")) => StampVerdict::Replaced,
+            (None, Some("unsigned")) => StampVerdict::Unsigned,
+            (None, Some("absent")) => StampVerdict::Absent,
+            (None, Some("withheld")) => StampVerdict::Withheld,
+            (None, word) => {
+                assert_eq!(word, Some("unverifiable"));
+                StampVerdict::Unverifiable
+            }
+        };
+        let expected = if words.has("unstamped") { Expected::Nothing } else { Expected::Stamp };
+        let target = self.target(words.bare[0]);
+        self.stamps.push(StampLook { target, expected, verdict });
     }
 
     fn baseline(&mut self, words: &Words<'_>) {

@@ -1,113 +1,194 @@
-//! One stamp in the databases of two tenants: the mark of a wrong restore or a swapped URL.
+//! What the stamps say: another tenant's in a database, one that is gone, and one text in several databases.
 //!
-//! Why the stamp at all: a dump that is restored under another tenant has a new identifier, a new oid and a new
-//! server. Only what was written into the database goes along.
+//! Why whoever bears a foreign stamp is accused and never its owner: the stamp went where data went. The owner's database
+//! stands where it stood, and anybody who can write to a database could otherwise have another tenant led away from its
+//! own.
 //!
 //! Invariants:
-//! - the same database met twice, directly or through a standby, bears one stamp and is told by its relation;
+//! - only a signature says whose a stamp is; what none of our keys signed can at most be equal to another: see `twins`;
+//! - data that two tenants provably read together, directly or through a standby, bear one stamp and are told by their
+//!   relation;
+//! - nobody lacks a stamp who was not seen, or who was never stamped;
 //! - the text of a stamp is a tenant's database's own word: it is compared, and never quoted.
+
+mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::Index;
 use super::servers::{DatabaseKey, Servers};
 use super::streams::Streams;
-use super::wording::{named, steps, targets};
+use super::wording::{steps, targets};
 use crate::model::finding::{Certainty, Claim, Evidence, Kind, Severity};
+use crate::model::stamp::{Expected, STAMPED_FOR, StampLook, StampVerdict};
+use crate::model::tenant::{TargetRef, TenantId};
 
-pub(super) fn claims(index: &Index<'_>, servers: &Servers, streams: &Streams) -> Vec<Claim> {
-    let mut stamps: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (place, look) in index.looks.iter().enumerate() {
-        if let Some(stamp) = look.fingerprint().stamp.as_deref().filter(|it| !it.is_empty()) {
-            stamps.entry(stamp).or_default().push(place);
-        }
+/// What they say, and of whom nobody can say it.
+pub(super) struct Stamps {
+    pub(super) claims: Vec<Claim>,
+    pub(super) doubts: Vec<(u32, String)>,
+}
+
+pub(super) fn follow(index: &Index<'_>, servers: &Servers, streams: &Streams) -> Stamps {
+    let looks = Looks::of(index);
+    let data = Data { index, servers, streams };
+    let mut claims = twins::claims(index, &data, &looks);
+    claims.extend(foreign(index, &data, &looks));
+    claims.extend(missing(index, &looks));
+    Stamps { claims, doubts: withheld(index, &looks) }
+}
+
+/// The verdicts, by place.
+struct Looks<'a>(BTreeMap<usize, &'a StampLook>);
+
+impl<'a> Looks<'a> {
+    fn of(index: &Index<'a>) -> Self {
+        let looks = index.case.stamps.iter();
+        Self(looks.filter_map(|it| Some((index.place(it.target)?, it))).collect())
     }
-    stamps.retain(|_, places| {
-        places.iter().any(|it| index.looks[*it].tenant() != index.looks[places[0]].tenant())
-    });
-    if stamps.is_empty() {
-        return Vec::new();
+
+    /// Whether one of our keys signed what stands there: then it is known whose it is.
+    fn is_signed(&self, place: usize) -> bool {
+        self.0.get(&place).is_some_and(|it| {
+            matches!(
+                it.verdict,
+                StampVerdict::Own
+                    | StampVerdict::Foreign(_)
+                    | StampVerdict::Moved
+                    | StampVerdict::Replaced
+            )
+        })
     }
-    let data = Data::of(index, servers, streams);
-    let mut found: BTreeMap<BTreeSet<u32>, (Vec<usize>, Severity)> = BTreeMap::new();
-    for places in stamps.into_values() {
-        if let Some((tenants, severity)) = spread(index, &data, &places) {
-            let entry = found.entry(tenants).or_insert_with(|| (Vec::new(), severity));
-            entry.0.extend(places);
-            entry.1 = entry.1.max(severity);
-        }
-    }
-    found.into_iter().map(|(tenants, (places, it))| claim(index, &tenants, &places, it)).collect()
+}
+
+/// Whose looks read the same data. Worked out only when it is asked: most fleets have nothing to ask.
+struct Data<'a, 'b> {
+    index: &'a Index<'b>,
+    servers: &'a Servers,
+    streams: &'a Streams,
 }
 
 /// What each look reads: equal for one database, whether met on its server or on a standby.
-struct Data(BTreeMap<usize, (usize, DatabaseKey)>);
+type Read = BTreeMap<usize, (usize, DatabaseKey)>;
 
-impl Data {
-    fn of(index: &Index<'_>, servers: &Servers, streams: &Streams) -> Self {
+impl Data<'_, '_> {
+    fn read(&self) -> Read {
         let mut tree: BTreeMap<usize, usize> = BTreeMap::new();
-        for servers in streams.trees(Certainty::Probable) {
+        for servers in self.streams.trees(Certainty::Probable) {
             tree.extend(servers.iter().map(|it| (*it, servers[0])));
         }
         let mut data = BTreeMap::new();
-        for members in &servers.members {
+        for members in &self.servers.members {
             let server = tree.get(&members[0]).copied().unwrap_or(members[0]);
-            for (key, places) in servers.databases(index, members) {
+            for (key, places) in self.servers.databases(self.index, members) {
                 data.extend(places.into_iter().map(|it| (it, (server, key.clone()))));
             }
         }
-        Self(data)
+        data
     }
 }
 
-/// The tenants that bear the stamp in different databases, and how bad that is.
-fn spread(index: &Index<'_>, data: &Data, places: &[usize]) -> Option<(BTreeSet<u32>, Severity)> {
-    let mut bearers: BTreeMap<Option<&(usize, DatabaseKey)>, BTreeSet<u32>> = BTreeMap::new();
-    for place in places {
-        bearers.entry(data.0.get(place)).or_default().insert(index.looks[*place].tenant());
-    }
-    let databases: Vec<&BTreeSet<u32>> = bearers.values().collect();
-    let mut tenants = BTreeSet::new();
-    let mut severity = Severity::Low;
-    for (at, ones) in databases.iter().enumerate() {
-        let others: BTreeSet<u32> =
-            databases[at + 1..].iter().flat_map(|it| it.iter()).copied().collect();
-        for one in *ones {
-            for other in others.iter().filter(|it| *it != one) {
-                tenants.extend([*one, *other]);
-                if !index.declared_copy(*one, *other) {
-                    severity = Severity::Critical;
-                }
-            }
-            // A stamp in thousands of databases is one image that was stamped by mistake.
-            if severity == Severity::Critical && places.len() > 1000 {
-                tenants.extend(databases.iter().flat_map(|it| it.iter()));
-                return Some((tenants, severity));
-            }
+/// One for each tenant that bears another's.
+fn foreign(index: &Index<'_>, data: &Data<'_, '_>, looks: &Looks<'_>) -> Vec<Claim> {
+    let mut bearers: BTreeMap<u32, Vec<(usize, &TenantId)>> = BTreeMap::new();
+    for (place, look) in &looks.0 {
+        if let StampVerdict::Foreign(owner) = &look.verdict {
+            bearers.entry(look.target.tenant).or_default().push((*place, owner));
         }
     }
-    (!tenants.is_empty()).then_some((tenants, severity))
+    if bearers.is_empty() {
+        return Vec::new();
+    }
+    let read = data.read();
+    let mut homes: BTreeMap<&TenantId, BTreeSet<&(usize, DatabaseKey)>> = BTreeMap::new();
+    for (place, look) in index.looks.iter().enumerate() {
+        homes.entry(index.id(look.tenant())).or_default().extend(read.get(&place));
+    }
+    let at_home = |place: usize, owner: &TenantId| {
+        let home = homes.get(owner);
+        read.get(&place).is_some_and(|it| home.is_some_and(|home| home.contains(it)))
+    };
+    let claims = bearers.into_iter().filter_map(|(bearer, mut borne)| {
+        borne.retain(|(place, owner)| !at_home(*place, owner));
+        (!borne.is_empty()).then(|| bears(index, bearer, &borne))
+    });
+    claims.collect()
 }
 
-fn claim(
-    index: &Index<'_>,
-    tenants: &BTreeSet<u32>,
-    places: &[usize],
-    severity: Severity,
-) -> Claim {
-    let tenants = index.ids(tenants);
+fn bears(index: &Index<'_>, bearer: u32, borne: &[(usize, &TenantId)]) -> Claim {
+    let id = index.id(bearer);
+    let copied = index.tenant(bearer).particulars().clone_of.as_ref();
+    let deliberate = borne.iter().all(|(_, owner)| copied == Some(owner));
+    let owners: BTreeSet<&str> = borne.iter().map(|it| it.1.as_str()).collect();
+    let places: Vec<usize> = borne.iter().map(|it| it.0).collect();
+    let named = owners.iter().copied().collect::<Vec<_>>().join(", ");
     Claim {
         kind: Kind::ForeignStamp,
-        severity,
+        severity: if deliberate { Severity::Low } else { Severity::Critical },
         certainty: Certainty::Proven,
-        summary: format!("the databases of {} bear one and the same stamp", named(&tenants)),
-        evidence: Evidence::default().with("targets", targets(index, places)),
+        tenants: [id.clone()].into(),
+        summary: format!("the database of {id} bears the stamp of {named}"),
+        evidence: Evidence::default()
+            .with(STAMPED_FOR, owners.into_iter().collect::<Vec<_>>())
+            .with("targets", targets(index, &places)),
         remediation: steps(&[
-            "Read the stamp in each: `SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'watertight'`. It was written for one tenant; the others are copies of that tenant's data.",
-            "Stop routing the tenants that the stamp was not written for, and look in the restore and provisioning logs for the copy.",
-            "Restore each one's own data into a fresh database, and delete the copy.",
+            &format!(
+                "Stop routing {id}: its users would read the data of {named}. The database of {named} is not in doubt."
+            ),
+            "Look in the restore, provisioning and deployment logs for the copy, or for the URL that was swapped.",
+            &format!("Restore the data of {id} into a fresh database, and delete the copy."),
             "If the copy is deliberate, say so with `clone_of` in the registry.",
         ]),
-        tenants,
     }
+}
+
+/// One for each tenant whose stamp is not what was written last.
+fn missing(index: &Index<'_>, looks: &Looks<'_>) -> Vec<Claim> {
+    let mut lacking: BTreeMap<u32, Vec<(usize, TargetRef, &str)>> = BTreeMap::new();
+    for (place, look) in &looks.0 {
+        let foreign = matches!(look.verdict, StampVerdict::Foreign(_));
+        if look.expected == Expected::Stamp
+            && !foreign
+            && let Some(fault) = look.verdict.fault()
+        {
+            lacking.entry(look.target.tenant).or_default().push((*place, look.target, fault));
+        }
+    }
+    lacking.into_iter().map(|(tenant, faults)| lacks(index, tenant, &faults)).collect()
+}
+
+fn lacks(index: &Index<'_>, tenant: u32, faults: &[(usize, TargetRef, &str)]) -> Claim {
+    let id = index.id(tenant);
+    let places: Vec<usize> = faults.iter().map(|it| it.0).collect();
+    let told =
+        faults.iter().map(|(_, target, fault)| format!("{}: {fault}", index.row(*target).name));
+    Claim {
+        kind: Kind::StampMissing,
+        severity: Severity::Medium,
+        certainty: Certainty::Proven,
+        tenants: [id.clone()].into(),
+        summary: format!("the database of {id} was stamped, and {}", faults[0].2),
+        evidence: Evidence::default()
+            .with("stamps", told.collect::<Vec<_>>())
+            .with("targets", targets(index, &places)),
+        remediation: steps(&[
+            "Ask who restored or re-created the database, or changed the schema `watertight`, and compare the time with the deployment and restore logs.",
+            "Check that the rows are the tenant's own.",
+            &format!("Then stamp it again: `watertight stamp {id}`."),
+        ]),
+    }
+}
+
+/// Whose stamp ought to be there and may not be read.
+fn withheld(index: &Index<'_>, looks: &Looks<'_>) -> Vec<(u32, String)> {
+    let kept_back = looks
+        .0
+        .values()
+        .filter(|it| it.expected == Expected::Stamp && it.verdict == StampVerdict::Withheld);
+    kept_back
+        .map(|it| {
+            let name = &index.row(it.target).name;
+            (it.target.tenant, format!("its role may not read the stamp of {name}"))
+        })
+        .collect()
 }

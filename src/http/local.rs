@@ -26,7 +26,8 @@ use super::scans::{self, ScanRequest};
 use super::state::Shared;
 use crate::clock;
 use crate::model::report::Trigger;
-use crate::model::tenant::TenantId;
+use crate::model::stamp::SeenStamp;
+use crate::model::tenant::{TargetName, TenantId};
 use crate::monitor::acceptance::Acceptance;
 use crate::registry::row::RawRow;
 use crate::registry::stored;
@@ -37,6 +38,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route(routes::LOCAL_SCANS, post(scan))
         .route("/local/v1/changes", post(accept))
         .route("/local/v1/tenants", put(put_tenants).delete(remove_tenants))
+        .route("/local/v1/stamps", post(intend_stamps).put(confirm_stamps))
 }
 
 /// Answered with the report when it is there, however long that takes: whoever waits can hang up.
@@ -132,6 +134,57 @@ async fn remove_tenants(
         return Err(refused(problems));
     }
     tracing::info!(by = &*caller.name, "tenants were removed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StampsRequest {
+    stamps: Vec<StampRequest>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StampRequest {
+    tenant: String,
+    target: String,
+    text: Box<str>,
+}
+
+impl StampsRequest {
+    fn read(self) -> Result<Vec<SeenStamp>, Problem> {
+        let stamps = self.stamps.into_iter().map(|it| {
+            let tenant = TenantId::parse(&it.tenant).map_err(|error| error.to_string())?;
+            let target = TargetName::parse(&it.target)
+                .ok_or_else(|| "a stamp's target is none of a tenant's".to_owned())?;
+            Ok(SeenStamp { tenant, target, text: it.text })
+        });
+        let stamps: Result<_, String> = stamps.collect();
+        stamps.map_err(|problem| refused(vec![problem]))
+    }
+}
+
+async fn intend_stamps(
+    State(shared): State<Arc<Shared>>,
+    Provisioner(_): Provisioner,
+    Body(request): Body<StampsRequest>,
+) -> Result<StatusCode, Problem> {
+    let stamps = request.read()?;
+    let write = move |store: &Store| Ok(store.intend_stamps(&stamps)?);
+    shared.served.daemon.stored("remember stamps that are to be written", write).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn confirm_stamps(
+    State(shared): State<Arc<Shared>>,
+    Provisioner(caller): Provisioner,
+    Body(request): Body<StampsRequest>,
+) -> Result<StatusCode, Problem> {
+    let stamps = request.read()?;
+    let tenants: Vec<String> = stamps.iter().map(|it| it.tenant.to_string()).collect();
+    let write = move |store: &Store| Ok(store.confirm_stamps(&stamps)?);
+    shared.served.daemon.stored("remember stamps", write).await?;
+    tracing::info!(by = &*caller.name, tenants = tenants.join(", "), "databases were stamped");
     Ok(StatusCode::NO_CONTENT)
 }
 

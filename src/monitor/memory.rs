@@ -15,6 +15,7 @@ use super::late::Late;
 use crate::model::change::{Baseline, Change};
 use crate::model::finding::Finding;
 use crate::model::operation::Leftover;
+use crate::model::stamp::Stamped;
 use crate::model::tenant::TenantId;
 use crate::registry::KeptRows;
 use crate::registry::row::RawRow;
@@ -38,6 +39,8 @@ pub struct Memory {
     pub refused: Vec<RefusedSecret>,
     /// What operations could not take away.
     pub leftovers: Vec<Leftover>,
+    /// Which databases bear a stamp, as far as the store knows.
+    pub stamped: Vec<Stamped>,
 }
 
 impl Memory {
@@ -51,6 +54,7 @@ impl Memory {
             answered_before: store.answered_before()?,
             refused: store.refused()?,
             leftovers: store.leftovers()?,
+            stamped: store.stamps()?,
         })
     }
 }
@@ -80,7 +84,7 @@ pub fn keep_sources(store: &Store, sources: &[KeptRows]) -> Result<(), StoreErro
 }
 
 /// Keeps what a cycle found, with what the store did not take of those before, all in one transaction, and then what it
-/// learnt of secrets.
+/// learnt of secrets and stamps.
 pub fn keep(store: &Store, cycle: &Cycle, late: &Late) -> Result<(), StoreError> {
     let report = &cycle.report;
     let mut unreported = late.findings_beside(cycle);
@@ -93,5 +97,6 @@ pub fn keep(store: &Store, cycle: &Cycle, late: &Late) -> Result<(), StoreError>
         baselines: &late.baselines_before(cycle),
     })?;
     store.clear_refused(&cycle.accepted)?;
-    store.put_refused(&cycle.refused)
+    store.put_refused(&cycle.refused)?;
+    store.confirm_stamps(&cycle.stamps)
 }

@@ -1,7 +1,8 @@
 //! Whether the tenant that a token names may be led to its database.
 //!
 //! Why quarantine asks for proof: whoever is led away from their database is offline. A guess must not do that, and neither
-//! must a mark that anybody who can write to one database can forge against the tenant of another.
+//! must a mark that anybody who can write to one database can forge against the tenant of another. So a stamp counts only
+//! where its signature says whose it is, and then against whoever bears it.
 //!
 //! Why an acknowledgement changes nothing here: it says that somebody knows, and the database is shared all the same.
 
@@ -10,7 +11,8 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::token::Vouched;
-use crate::model::finding::{Certainty, Finding, FindingId, Kind, Severity, State};
+use crate::model::finding::{Certainty, Claim, Fact, Finding, FindingId, Kind, Severity, State};
+use crate::model::stamp::STAMPED_FOR;
 use crate::model::tenant::TenantId;
 
 /// For how long whoever asked may go by the answer: about one scan, so that a quarantine reaches them soon.
@@ -59,8 +61,6 @@ pub fn decide(
     Decision::Routed { expires_at: holds.min(vouched.expires_at) }
 }
 
-/// A stamp in the wrong database is left out until it can be told whose it is: the tenant that it was stolen from must not
-/// be led away for it.
 fn bars(finding: &Finding, tenant: &TenantId) -> bool {
     let claim = &finding.claim;
     let shares = matches!(
@@ -71,11 +71,21 @@ fn bars(finding: &Finding, tenant: &TenantId) -> bool {
             | Kind::SharedProject
             | Kind::DatabaseHandedOutTwice
     );
-    shares
+    (shares || bears_anothers_stamp(claim, tenant))
         && claim.severity == Severity::Critical
         && claim.certainty == Certainty::Proven
         && finding.state != State::Resolved
         && claim.tenants.contains(tenant)
+}
+
+/// Whose stamp it is, only a signature says. A finding that was first about two equal texts may have kept its owner as a
+/// member; it is not the bearer.
+fn bears_anothers_stamp(claim: &Claim, tenant: &TenantId) -> bool {
+    let owners = match claim.evidence.0.get(STAMPED_FOR) {
+        Some(Fact::List(owners)) if claim.kind == Kind::ForeignStamp => owners,
+        _ => return false,
+    };
+    !owners.contains(&Fact::Text(tenant.to_string()))
 }
 
 /// How a request ended, for the metric and the record. The labels are a published interface.

@@ -5,6 +5,8 @@
 //!
 //! Invariant: what is read back and written again is the same text, or it is not read.
 
+use jiff::Timestamp;
+
 use super::key::StampKeys;
 use crate::model::stamp::Stamp;
 use crate::model::tenant::TenantId;
@@ -44,6 +46,11 @@ pub fn read(keys: &StampKeys, text: &str) -> Option<Stamp> {
 /// Whom a text of this form names, whoever wrote it: worth a warning and no conclusion.
 pub fn claimed_tenant(text: &str) -> Option<TenantId> {
     parse(text.rsplit_once(MAC)?.0).map(|it| it.tenant)
+}
+
+/// When a text that we wrote was made.
+pub fn written_at(text: &str) -> Option<Timestamp> {
+    parse(text.rsplit_once(MAC)?.0).map(|it| it.at)
 }
 
 fn parse(said: &str) -> Option<Stamp> {

@@ -8,13 +8,15 @@
 //! - another tenant's stamp is never written over, and neither is what somebody else keeps under our name;
 //! - the transaction ends by itself, on both sides, when we are gone.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
 use super::key::StampKeys;
 use super::text;
-use crate::model::observation::Failure;
+use crate::model::observation::{Cause, Failure};
 use crate::model::stamp::{SeenStamp, Stamp, plain_project};
 use crate::model::tenant::{TargetName, TenantId};
 use crate::probe::Prober;
@@ -72,7 +74,7 @@ pub struct Draft {
     tenant: TenantId,
     text: Box<str>,
     session: Session,
-    limit: std::time::Duration,
+    limit: Duration,
 }
 
 /// Looks at the database, and draws a stamp for it where nothing stands against it. Within three of the prober's
@@ -107,7 +109,7 @@ pub async fn draft(
         system_identifier,
         database_oid: Some(place.database_oid),
         nonce: URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()).into(),
-        at: Timestamp::from_second(now.as_second()).unwrap_or(now),
+        at: now,
     };
     Ok(Draft { tenant: tenant.clone(), text: keys.sign(&stamp), session, limit })
 }
@@ -131,7 +133,7 @@ impl Draft {
                 self.session.ask("COMMIT", self.limit).await.map(drop)
             }
             Ok(_) => Err(Failure {
-                cause: crate::model::observation::Cause::QueryFailed,
+                cause: Cause::QueryFailed,
                 detail: "what was written is not what stands there".into(),
             }),
             Err(failure) => Err(failure),
@@ -168,10 +170,7 @@ const LOOK: &str = "SELECT d.oid, pg_catalog.pg_is_in_recovery(), CURRENT_USER, 
 const SYSTEM: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
 
 /// Begins the transaction; then what stands there, and the server's identifier where the role may see it.
-async fn look(
-    session: &mut Session,
-    limit: std::time::Duration,
-) -> Result<(Rows, Option<u64>), Failure> {
+async fn look(session: &mut Session, limit: Duration) -> Result<(Rows, Option<u64>), Failure> {
     let millis = limit.as_millis().clamp(1, i32::MAX as u128);
     let begin = format!(
         "BEGIN; SET LOCAL statement_timeout = {millis}; SET LOCAL lock_timeout = {millis}; \
@@ -257,4 +256,69 @@ fn judge(
         return Err(Refusal::OtherOwner { owner, user });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn id(name: &str) -> TenantId {
+        TenantId::parse(name).unwrap()
+    }
+
+    fn keys(letter: &str) -> StampKeys {
+        StampKeys::new(&Secret::new(letter.repeat(32)), None).unwrap()
+    }
+
+    fn stamp(keys: &StampKeys, tenant: &str) -> String {
+        let stamp = Stamp {
+            tenant: id(tenant),
+            project: None,
+            system_identifier: None,
+            database_oid: Some(5),
+            nonce: "n".into(),
+            at: "2026-11-27T02:00:00Z".parse().unwrap(),
+        };
+        keys.sign(&stamp).into()
+    }
+
+    /// One row as the server gives it: the schema's comment, its owner, whether it is ours and whether it is filled.
+    #[track_caller]
+    fn check(schema: Option<(&str, &str, &str)>, writer: Writer, expected: Result<(), Refusal>) {
+        let text = |it: &str| Some(it.to_owned());
+        let mut row = vec![text("5"), text("f"), text("app")];
+        row.extend(match schema {
+            None => vec![text(""), None, None, text("f")],
+            Some((comment, ours, filled)) => {
+                vec![text(comment), text("boss"), text(ours), text(filled)]
+            }
+        });
+        let place = Place::read(&vec![row]).unwrap();
+        assert_eq!(judge(&place, &id("acme"), &keys("a"), writer), expected);
+    }
+
+    #[test]
+    fn an_empty_schema_of_ours_is_stamped_and_stamped_again() {
+        check(None, Writer::Ourselves, Ok(()));
+        check(Some(("", "t", "f")), Writer::Ourselves, Ok(()));
+        check(Some((&stamp(&keys("a"), "acme"), "t", "f")), Writer::Ourselves, Ok(()));
+        // Of a key that was lost.
+        check(Some((&stamp(&keys("b"), "acme"), "t", "f")), Writer::Ourselves, Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_left_as_it_is() {
+        for writer in [Writer::Ourselves, Writer::Platform] {
+            for key in ["a", "b"] {
+                let theirs = stamp(&keys(key), "globex");
+                check(Some((&theirs, "t", "f")), writer, Err(Refusal::Foreign(id("globex"))));
+            }
+            check(Some(("a comment", "t", "f")), writer, Err(Refusal::Occupied));
+            check(Some(("", "t", "t")), writer, Err(Refusal::NotEmpty));
+        }
+        let other = Refusal::OtherOwner { owner: "boss".to_owned(), user: "app".to_owned() };
+        check(Some(("", "f", "f")), Writer::Ourselves, Err(other));
+        check(Some(("", "f", "f")), Writer::Platform, Ok(()));
+    }
 }

@@ -51,6 +51,9 @@ impl Store {
 
     /// These were written, or met in their databases and found in order: nothing older counts any more.
     pub fn confirm_stamps(&self, stamps: &[SeenStamp]) -> Result<(), StoreError> {
+        if stamps.is_empty() {
+            return Ok(());
+        }
         self.write("remember stamps", |transaction| confirm(transaction, stamps))
     }
 

@@ -90,6 +90,7 @@ fn run(size: u32) {
         witnessed: &[],
         streams: &[],
         credentials: &[],
+        stamps: &[],
         duplicates: &[],
         baselines: &[],
         changes: &[],

@@ -32,6 +32,7 @@ use watertight::probe::{ProbeOptions, Prober};
 use watertight::report::json;
 use watertight::route::keyring::{Keyring, Source};
 use watertight::scan::ScanLimits;
+use watertight::stamp::key::StampKeyRefs;
 use watertight::store::Store;
 use watertight::store::hold::Hold;
 use watertight::store::scans::FinishedScan;
@@ -286,6 +287,7 @@ fn settings(registry: &str, store: &Arc<Store>) -> Settings {
                 store.secret_digest(tenant, target, secret)
             }),
             replication_proof: false,
+            stamp_keys: StampKeyRefs::default(),
         },
         registry: config.registry_options(),
         detail: DetailOptions::default(),

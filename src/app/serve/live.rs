@@ -7,7 +7,8 @@ use tokio::sync::watch;
 
 use super::outside::{Clients, Outside, Told};
 use crate::app::Ended;
-use crate::app::platform::monitor;
+use crate::app::platform::{monitor, stamp_keys};
+use crate::app::setup;
 use crate::config::{Config, sections};
 use crate::daemon::Settings;
 use crate::daemon::timetable::Timetable;
@@ -53,6 +54,7 @@ impl Live {
         metrics: &Arc<Metrics>,
     ) -> Result<Self, Ended> {
         let settings = settings(config, recognise)?;
+        setup::plan(config).map_err(Ended::refused)?;
         let options = options(config);
         if let Ok(listen) = config.http.listen.parse() {
             let problems = options.problems(listen);
@@ -136,8 +138,9 @@ impl Served {
 
 /// What scans are made with.
 pub(in crate::app) fn settings(config: &Config, recognise: Recognise) -> Result<Settings, Ended> {
+    let keys = stamp_keys(config);
     Ok(Settings {
-        monitor: monitor(&config.probe_options(), config.policy(), recognise)?,
+        monitor: monitor(&config.probe_options(), config.policy(), recognise, keys)?,
         registry: config.registry_options(),
         detail: detail(config),
         routes: config.routing.is_some(),
