@@ -12,7 +12,6 @@ use crate::cli::Global;
 use crate::cli::stamp::{SetupArgs, UrlSource};
 use crate::config::{Config, NoFile};
 use crate::dsn::{self, Dsn};
-use crate::report::layout::counted;
 use crate::secret::Secret;
 use crate::setup::{self, LIMIT, SetupDone, SetupPlan, SetupTenant, SetupWay, files};
 
@@ -59,14 +58,7 @@ pub(super) async fn setup(
     let tenant = SetupTenant { id, name, subdomain: id.as_str() };
     match setup::run(&plan, &prober, &url, tenant, stop).await {
         Ok(SetupDone::Sql(names)) => {
-            print(|out| {
-                writeln!(
-                    out,
-                    "{} of SQL were run: {}",
-                    counted(names.len(), "file"),
-                    names.join(", ")
-                )
-            })?;
+            print(|out| writeln!(out, "run: {}", names.join(", ")))?;
             Ok(Ended::Well)
         }
         Ok(SetupDone::Command) => {

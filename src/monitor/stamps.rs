@@ -11,6 +11,7 @@ use crate::model::observation::Observation;
 use crate::model::stamp::{Expected, SeenStamp, StampLook, StampVerdict, Stamped};
 use crate::model::tenant::{TargetName, TenantId};
 use crate::registry::Snapshot;
+use crate::report::layout::counted;
 use crate::stamp::key::{StampKeyRefs, StampKeys};
 use crate::stamp::{Bearer, verify};
 
@@ -38,7 +39,7 @@ pub(super) fn judge(
     let mut judged = Judged::default();
     let expected = stamped.iter().filter(|it| it.current.is_some()).count();
     if let Some(why) = why.filter(|_| 0 < expected) {
-        judged.warning = Some(format!("{expected} stamps cannot be verified: {why}"));
+        judged.warning = Some(format!("{} cannot be verified: {why}", counted(expected, "stamp")));
     }
     for observation in observations {
         look(snapshot, observation, &known, keys.as_ref(), &mut judged);

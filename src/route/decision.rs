@@ -135,3 +135,69 @@ impl fmt::Display for Outcome {
         formatter.write_str(self.label())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::finding::Evidence;
+
+    fn id(name: &str) -> TenantId {
+        TenantId::parse(name).unwrap()
+    }
+
+    fn finding(kind: Kind, severity: Severity, tenants: &[&str], owners: &[&str]) -> Finding {
+        let mut evidence = Evidence::default();
+        if !owners.is_empty() {
+            evidence = evidence.with(STAMPED_FOR, owners.to_vec());
+        }
+        let claim = Claim {
+            kind,
+            severity,
+            certainty: Certainty::Proven,
+            tenants: tenants.iter().map(|it| id(it)).collect(),
+            summary: String::new(),
+            evidence,
+            remediation: Vec::new(),
+        };
+        Finding {
+            id: FindingId::first(kind, claim.tenants.first()),
+            claim,
+            state: State::Open,
+            first_seen: Timestamp::UNIX_EPOCH,
+            last_seen: Timestamp::UNIX_EPOCH,
+            looks: 1,
+            acknowledgement: None,
+            issue_url: None,
+        }
+    }
+
+    /// Who of acme and globex is led to a database beside this finding.
+    #[track_caller]
+    fn check(finding: &Finding, routed: &[&str]) {
+        let led = |tenant: &&str| {
+            let vouched = Vouched { tenant: id(tenant), expires_at: Timestamp::MAX };
+            let findings = std::slice::from_ref(finding);
+            let now = Timestamp::UNIX_EPOCH;
+            let decision = decide(&vouched, Registered::Yes, findings, true, now);
+            matches!(decision, Decision::Routed { .. })
+        };
+        let found: Vec<&str> = ["acme", "globex"].into_iter().filter(led).collect();
+        assert_eq!(found, routed, "{finding:?}");
+    }
+
+    #[test]
+    fn who_bears_anothers_stamp_is_led_nowhere_and_its_owner_is() {
+        let stamp = |tenants: &[&str], owners: &[&str]| {
+            finding(Kind::ForeignStamp, Severity::Critical, tenants, owners)
+        };
+        check(&stamp(&["globex"], &["acme"]), &["acme"]);
+        // First told of two equal texts, of which the one is now known to be acme's own.
+        check(&stamp(&["acme", "globex"], &["acme"]), &["acme"]);
+        check(&stamp(&["acme", "globex"], &[]), &["acme", "globex"]);
+        let deliberate = finding(Kind::ForeignStamp, Severity::Low, &["globex"], &["acme"]);
+        check(&deliberate, &["acme", "globex"]);
+        let resolved = Finding { state: State::Resolved, ..stamp(&["globex"], &["acme"]) };
+        check(&resolved, &["acme", "globex"]);
+        check(&finding(Kind::SharedDatabase, Severity::Critical, &["acme", "globex"], &[]), &[]);
+    }
+}
