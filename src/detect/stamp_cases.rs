@@ -30,6 +30,7 @@ fn who_bears_anothers_stamp_is_told_and_never_its_owner() {
         "acme failed=timeout\nglobex stamp=s\nstamp globex unstamped for=acme",
         &expect![[r#"
             critical proven foreign_stamp: globex
+            high proven unhealthy: acme
             acme ? it was not reached: timeout
         "#]],
     );
@@ -110,6 +111,7 @@ fn nothing_is_missed_where_nobody_looked() {
     check(
         "acme failed=timeout\nglobex\nstamp acme absent",
         &expect![[r#"
+        high proven unhealthy: acme
         acme ? it was not reached: timeout
     "#]],
     );
