@@ -33,7 +33,7 @@ use super::{
 use crate::clock;
 use crate::dsn::{ChannelBinding, Dsn, SessionAttrs};
 use crate::secret::Secret;
-use crate::tls::session::{self, Driving};
+use crate::tls::session::{self, Driving, SessionError};
 
 /// Sessions with the server at once. Each making copies a template, and more would only wait for the same disk.
 const AT_ONCE: usize = 4;
@@ -58,8 +58,10 @@ pub struct PostgresOptions {
 }
 
 impl Postgres {
-    pub fn new(options: PostgresOptions) -> Self {
-        Self { options, at_once: Semaphore::new(AT_ONCE) }
+    /// Asks nobody yet.
+    pub fn new(options: PostgresOptions) -> Result<Self, SessionError> {
+        session::check(&options.admin, options.ca_file.as_deref())?;
+        Ok(Self { options, at_once: Semaphore::new(AT_ONCE) })
     }
 
     /// One session: `work` has the client to itself, and when it is done the session ends.

@@ -39,6 +39,12 @@ pub enum SessionError {
 /// What must be polled for the client to work.
 pub type Driving = BoxFuture<'static, Result<(), tokio_postgres::Error>>;
 
+/// Whether `connect` will get as far as the server, as far as that can be told without asking it.
+pub fn check(dsn: &Dsn, ca_file: Option<&Path>) -> Result<(), SessionError> {
+    config(dsn)?;
+    if dsn.tls == TlsMode::Disable { Ok(()) } else { tls(dsn, ca_file).map(drop) }
+}
+
 /// Logs in. The caller sets the deadline of the whole.
 pub async fn connect(dsn: &Dsn, ca_file: Option<&Path>) -> Result<(Client, Driving), SessionError> {
     let config = config(dsn)?;

@@ -105,7 +105,7 @@ pub(crate) async fn administrator(cluster: &Cluster, powers: &str) -> Secret {
 
 pub(crate) fn on(admin: &Secret) -> Arc<dyn Provider> {
     let admin = Dsn::parse(admin.expose()).unwrap();
-    Arc::new(Postgres::new(PostgresOptions { admin, ca_file: None }))
+    Arc::new(Postgres::new(PostgresOptions { admin, ca_file: None }).unwrap())
 }
 
 #[derive(Debug)]
