@@ -12,6 +12,7 @@
 //! - no error, no `Debug` and no log holds a password, a token or a URL.
 
 pub mod local;
+pub mod postgres;
 pub mod supabase;
 mod verifier;
 

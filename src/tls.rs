@@ -11,6 +11,8 @@
 //! - the provider is named here; no process-wide default is set or needed;
 //! - configurations are built once for each mode and root file and shared by all visits.
 
+pub mod session;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

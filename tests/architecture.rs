@@ -58,7 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What goes on while the daemon runs.
     ("metrics", &["model", "route", "standing"]),
     // Where databases come from.
-    ("provider", &["body", "clock", "dsn", "local", "metrics", "secret"]),
+    ("provider", &["body", "clock", "dsn", "local", "metrics", "secret", "tls"]),
     ("schedule", &["clock", "model"]),
     ("github", &["clock", "metrics", "secret"]),
     (

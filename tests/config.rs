@@ -368,6 +368,33 @@ labels = ["a,b"]
 }
 
 #[test]
+fn the_provider_that_is_named_has_its_section_and_its_server_is_proven() {
+    for provider in ["local", "postgres", "supabase"] {
+        let told = parse(&format!("[provision]\nprovider = {provider:?}"), &environment());
+        let expected = format!(
+            "watertight.toml:1: provision.{provider}: it is missing; write the section [provision.{provider}]\n"
+        );
+        assert_eq!(told.unwrap_err(), expected);
+    }
+    check(
+        r#"
+[provision]
+provider = "postgres"
+[provision.postgres]
+admin_url = "postgres://a:hunter2@db.example/postgres?sslmode=require"
+"#,
+        &expect![[r#"
+            watertight.toml:5: provision.postgres.admin_url: its sslmode proves not whom we ask; write `sslmode=verify-full`, with `sslrootcert` for a private root
+        "#]],
+    );
+    let config = parse(EXAMPLE, &environment()).unwrap();
+    assert_eq!(config.local_options().unwrap().directory.to_str(), Some("clusters"));
+    let options = config.postgres_options().unwrap();
+    assert_eq!(&*options.admin.user, "p");
+    assert!(!format!("{options:?}").contains("hunter2"));
+}
+
+#[test]
 fn a_syntax_error_hides_no_other_problem_and_makes_up_none() {
     check(
         "[probe]\ntimeout = \nconcurency = 3\n[store\nurl = 'x'\n",

@@ -10,6 +10,8 @@ mod lasting;
 #[path = "support/program.rs"]
 #[expect(dead_code, reason = "of what the program's own tests use, a part")]
 mod program;
+#[path = "provider/server.rs"]
+mod server;
 #[path = "provider/stand.rs"]
 mod stand;
 
@@ -65,3 +67,4 @@ macro_rules! contract {
 }
 
 contract!(local);
+contract!(postgres);

@@ -5,7 +5,9 @@
 use super::Config;
 use super::sections::{Provision, ProvisionSupabase};
 use super::values::Url;
-use crate::dsn::TlsMode;
+use crate::dsn::{Dsn, TlsMode};
+use crate::provider::local::LocalOptions;
+use crate::provider::postgres::PostgresOptions;
 use crate::provider::supabase::options::{Connection, PaceOptions, SupabaseOptions};
 
 const SUPABASE: &str = "https://api.supabase.com";
@@ -34,6 +36,19 @@ impl Config {
             pace: PaceOptions::default(),
         })
     }
+
+    /// `None` without the section.
+    pub fn postgres_options(&self) -> Option<PostgresOptions> {
+        let section = self.provision.as_ref()?.postgres.as_ref()?;
+        let admin = Dsn::parse(section.admin_url.expose()).ok()?;
+        Some(PostgresOptions { admin, ca_file: self.probe.ca_file.clone() })
+    }
+
+    /// `None` without the section.
+    pub fn local_options(&self) -> Option<LocalOptions> {
+        let section = self.provision.as_ref()?.local.as_ref()?;
+        Some(LocalOptions { directory: section.directory.clone() })
+    }
 }
 
 fn host(text: &str) -> Box<str> {
@@ -43,9 +58,23 @@ fn host(text: &str) -> Box<str> {
 /// What is wrong with the section: key, message, remedy.
 pub(super) fn problems(provision: &Provision) -> Vec<(String, String, String)> {
     let mut told = Vec::new();
-    if provision.provider == "supabase" && provision.supabase.is_none() {
-        let remedy = "write the section [provision.supabase]".to_owned();
-        told.push(("provision.supabase".to_owned(), super::walk::MISSING.to_owned(), remedy));
+    let mut tell = |key: &str, message: &str, remedy: &str| {
+        told.push((format!("provision.{key}"), message.to_owned(), remedy.to_owned()));
+    };
+    let sections = [
+        ("supabase", provision.supabase.is_some()),
+        ("postgres", provision.postgres.is_some()),
+        ("local", provision.local.is_some()),
+    ];
+    for (name, _) in sections.iter().filter(|(name, is)| *name == provision.provider && !is) {
+        tell(name, super::walk::MISSING, &format!("write the section [provision.{name}]"));
+    }
+    if let Some(Ok(dsn)) = provision.postgres.as_ref().map(|it| Dsn::parse(it.admin_url.expose()))
+        && !matches!(dsn.tls, TlsMode::Disable | TlsMode::VerifyFull)
+    {
+        let message = "its sslmode proves not whom we ask";
+        let remedy = "write `sslmode=verify-full`, with `sslrootcert` for a private root";
+        tell("postgres.admin_url", message, remedy);
     }
     told.extend(provision.supabase.iter().flat_map(supabase));
     told

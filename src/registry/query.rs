@@ -10,43 +10,30 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use rustls::ClientConfig;
 use serde_json::Value;
-use tokio_postgres::config::{
-    ChannelBinding as Binding, LoadBalanceHosts, SslMode, TargetSessionAttrs,
-};
-use tokio_postgres::{Client, Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::Client;
 
 use super::file::{MOST_ROWS, from_object};
 use super::row::{Fault, KEYS, RawRow};
-use crate::dsn::{ChannelBinding, Dsn, HostName, SessionAttrs, TlsMode};
+use crate::dsn::Dsn;
 use crate::model::tenant::normalise;
-use crate::tls::{RootError, Tls};
+use crate::tls::session::{self, SessionError};
 
 /// Of all rows together, in bytes.
 const LARGEST: usize = 256 * 1024 * 1024;
 
 /// Of one row: a connection string and some labels are a thousandth of it, and whatever is kept is sealed as well.
 const LONGEST: usize = 1024 * 1024;
-const CONNECT: Duration = Duration::from_secs(10);
+/// For a server that has closed in good order to be read to the end.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    #[error(
-        "the URL's sslmode proves not whom we ask: write `sslmode=verify-full`, with `sslrootcert` for a private root"
-    )]
-    Unproven,
-    #[error("`target_session_attrs` must be `any`, `read-write` or `read-only` here")]
-    Session,
     #[error(transparent)]
-    Roots(#[from] RootError),
-    #[error("connect to the platform's database")]
-    Connect(#[source] tokio_postgres::Error),
+    Session(#[from] SessionError),
     /// Without its source, because a server's message may quote a row.
     #[error("run the query on the platform's database: {0}")]
     Query(String),
@@ -62,14 +49,7 @@ pub async fn read(
     query: &str,
     ca_file: Option<&Path>,
 ) -> Result<Vec<RawRow>, QueryError> {
-    let config = config(dsn)?;
-    if dsn.tls == TlsMode::Disable {
-        let (client, connection) = config.connect(NoTls).await.map_err(QueryError::Connect)?;
-        return drive(connection, rows(client, query)).await;
-    }
-    let tls = tls(dsn, ca_file)?;
-    let (client, connection) =
-        config.connect(MakeRustlsConnect::new(tls)).await.map_err(QueryError::Connect)?;
+    let (client, connection) = session::connect(dsn, ca_file).await?;
     drive(connection, rows(client, query)).await
 }
 
@@ -85,7 +65,7 @@ async fn drive(
         ended = &mut connection => match ended {
             Err(error) => Err(failed(error)),
             // The server closed in good order: what it had sent is still to be read.
-            Ok(()) => tokio::time::timeout(CONNECT, reading).await.map_err(|_| QueryError::Ended)?,
+            Ok(()) => tokio::time::timeout(LAST_WORDS, reading).await.map_err(|_| QueryError::Ended)?,
         },
     }
 }
@@ -148,55 +128,4 @@ fn failed(error: tokio_postgres::Error) -> QueryError {
     } else {
         format!("SQLSTATE {code}")
     })
-}
-
-fn config(dsn: &Dsn) -> Result<Config, QueryError> {
-    let mut config = Config::new();
-    config
-        .user(&*dsn.user)
-        .dbname(&*dsn.database)
-        .application_name("watertight")
-        .connect_timeout(dsn.connect_timeout.unwrap_or(CONNECT).min(CONNECT))
-        .load_balance_hosts(LoadBalanceHosts::Disable)
-        .ssl_mode(if dsn.tls == TlsMode::Disable { SslMode::Disable } else { SslMode::Require })
-        .channel_binding(match dsn.channel_binding {
-            ChannelBinding::Disable => Binding::Disable,
-            ChannelBinding::Prefer => Binding::Prefer,
-            ChannelBinding::Require => Binding::Require,
-        })
-        .target_session_attrs(match dsn.session {
-            SessionAttrs::Any => TargetSessionAttrs::Any,
-            SessionAttrs::ReadWrite => TargetSessionAttrs::ReadWrite,
-            SessionAttrs::ReadOnly => TargetSessionAttrs::ReadOnly,
-            SessionAttrs::Primary | SessionAttrs::Standby | SessionAttrs::PreferStandby => {
-                return Err(QueryError::Session);
-            }
-        });
-    if let Some(password) = &dsn.password {
-        config.password(password.expose());
-    }
-    if let Some(options) = &dsn.options {
-        config.options(&**options);
-    }
-    let addresses = dsn.hosts.iter().all(|it| it.address.is_some());
-    for host in &dsn.hosts {
-        match &host.name {
-            HostName::Socket(directory) => config.host_path(directory),
-            name => config.host(name.to_string()),
-        };
-        if let Some(address) = host.address.filter(|_| addresses) {
-            config.hostaddr(address);
-        }
-        config.port(host.port);
-    }
-    Ok(config)
-}
-
-fn tls(dsn: &Dsn, ca_file: Option<&Path>) -> Result<ClientConfig, QueryError> {
-    if dsn.tls != TlsMode::VerifyFull {
-        return Err(QueryError::Unproven);
-    }
-    let files: Vec<_> = ca_file.into_iter().map(Path::to_path_buf).collect();
-    let (config, _holds) = Tls::new(&files)?.client(dsn.tls, dsn.root_certificate.as_deref())?;
-    Ok(Arc::unwrap_or_clone(config))
 }

@@ -6,8 +6,16 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
+use watertight::dsn::Dsn;
+use watertight::local::cluster::{Cluster, random_password};
+use watertight::local::ground::Ground;
 use watertight::provider::Provider;
 use watertight::provider::local::{Local, LocalOptions};
+use watertight::provider::postgres::{Postgres, PostgresOptions};
+use watertight::secret::Secret;
+
+use crate::contract::login;
+use crate::program::{server, url};
 
 /// A provider, and what is not its own.
 #[derive(Debug)]
@@ -40,6 +48,7 @@ impl Stand {
 pub(crate) fn visited(whereabouts: &str) -> Arc<dyn World> {
     match whereabouts.split_once(' ') {
         Some(("local", path)) => Arc::new(Directory { path: path.into(), _held: None }),
+        Some(("postgres", url)) => Arc::new(Server { admin: Secret::new(url), _held: None }),
         _ => panic!("no world of ours: {whereabouts}"),
     }
 }
@@ -77,4 +86,58 @@ impl World for Directory {
     fn whereabouts(&self) -> String {
         format!("local {}", self.path.display())
     }
+}
+
+/// By an administrator that may make databases and roles, and nothing else.
+pub(crate) async fn postgres() -> Stand {
+    let ground = Ground::create().unwrap();
+    let cluster = server(&ground, "server").await;
+    let admin = administrator(&cluster, "createdb createrole").await;
+    Stand::of("database", Arc::new(Server { admin, _held: Some(cluster) })).await
+}
+
+/// Of the server's, with these powers.
+pub(crate) async fn administrator(cluster: &Cluster, powers: &str) -> Secret {
+    let password = random_password();
+    cluster.create_role("admin", &password, powers).await.unwrap();
+    Secret::new(url(cluster, "admin", password.expose(), "postgres"))
+}
+
+pub(crate) fn on(admin: &Secret) -> Arc<dyn Provider> {
+    let admin = Dsn::parse(admin.expose()).unwrap();
+    Arc::new(Postgres::new(PostgresOptions { admin, ca_file: None }).unwrap())
+}
+
+#[derive(Debug)]
+struct Server {
+    admin: Secret,
+    _held: Option<Cluster>,
+}
+
+impl World for Server {
+    fn reopen(&self) -> BoxFuture<'_, Arc<dyn Provider>> {
+        Box::pin(async { on(&self.admin) })
+    }
+
+    fn leftovers(&self) -> BoxFuture<'_, Vec<String>> {
+        Box::pin(async { left(&self.admin).await })
+    }
+
+    fn whereabouts(&self) -> String {
+        format!("postgres {}", self.admin.expose())
+    }
+}
+
+/// Roles, databases and sessions that are not the server's or the administrator's own.
+pub(crate) async fn left(admin: &Secret) -> Vec<String> {
+    let question = "
+        select 'role ' || rolname from pg_roles
+        where rolname !~ '^pg_' and rolname not in ('postgres', current_user)
+        union all select 'database ' || datname from pg_database
+        where datname not in ('postgres', 'template0', 'template1')
+        union all select 'session ' || pid from pg_stat_activity
+        where usename = current_user and pid <> pg_backend_pid()";
+    let client = login(admin).await.unwrap();
+    let rows = client.query(question, &[]).await.unwrap();
+    rows.iter().map(|it| it.get(0)).collect()
 }
