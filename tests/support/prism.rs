@@ -1,5 +1,5 @@
-//! GitHub's own document, held between a client and a server by Prism: what either says that the document does not allow is
-//! refused there.
+//! A service's own document, held between a client and a server by Prism: what either says that the document does not allow
+//! is refused there.
 //!
 //! Why not in the fake: whoever wrote the fake wrote down what they believe, and the document is what is so.
 
@@ -23,8 +23,8 @@ pub(crate) struct Prism {
 
 impl Prism {
     /// In front of a server. `None`, and said, where it or the document is not at hand.
-    pub(crate) async fn before(server: &str) -> Option<Self> {
-        let document = document()?;
+    pub(crate) async fn before(server: &str, document: &str) -> Option<Self> {
+        let document = self::document(document)?;
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../prism");
         let script = Command::new("bash").arg(format!("{HOME}/tests/prism")).arg(cache).output();
         let fetched = script.await.expect("bash");
@@ -54,14 +54,14 @@ impl Prism {
     }
 }
 
-fn document() -> Option<PathBuf> {
+fn document(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(HOME).join("../shared/contracts");
     let folder = std::env::var_os("WATERTIGHT_CONTRACTS").map_or_else(beside, PathBuf::from);
-    let document = folder.join("github.trimmed.openapi.json");
+    let document = folder.join(name);
     if document.is_file() {
         return Some(document);
     }
-    left_out(&format!("left out: GitHub's document is not at {}", document.display()));
+    left_out(&format!("left out: the document is not at {}", document.display()));
     None
 }
 

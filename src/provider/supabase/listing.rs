@@ -54,7 +54,7 @@ impl Supabase {
         for _ in 0..PAGES {
             let page = self.page(search, offset).await?;
             let (length, count) = (page.projects.len(), page.pagination.count);
-            let mut is_joined = offset == 0;
+            let (mut is_joined, before) = (offset == 0, projects.len());
             for entry in page.projects {
                 let project = entry.read(OPERATION)?;
                 if known.insert(project.reference.clone()) {
@@ -63,11 +63,15 @@ impl Supabase {
                     is_joined = true;
                 }
             }
-            if length == 0 && offset < count || length != 0 && !is_joined {
+            if length != 0 && !is_joined {
                 return Ok(Err(Torn));
             }
             if count <= offset + length {
                 return Ok(Ok(projects));
+            }
+            // More is announced, and nothing more comes.
+            if projects.len() == before {
+                return Ok(Err(Torn));
             }
             // Whatever its length, the next page is another one.
             offset += length.saturating_sub(OVERLAP).max(1);
