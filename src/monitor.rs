@@ -111,7 +111,8 @@ pub struct Ask<'a> {
 
 impl Monitor {
     pub async fn cycle(&self, snapshot: &Arc<Snapshot>, memory: Memory, ask: Ask<'_>) -> Cycle {
-        let Memory { baselines, changes, findings, answered_before, refused, leftovers, stamped } = memory;
+        let Memory { baselines, changes, findings, answered_before, refused, leftovers, stamped } =
+            memory;
         let started = clock::now();
         let visits = Visits::new(self, snapshot, refused, started);
         let asked = Asked::of(ask.only);

@@ -73,7 +73,7 @@ pub async fn check(daemon: &Daemon, equipment: &Equipment, request: &Request) ->
         within(Name::NotInFlight, asked.not_in_flight()),
         within(Name::SecretsWritable, asked.secrets_writable()),
         within(Name::SetupReady, asked.setup_ready()),
-        within(Name::NoExistingSharing, async { asked.no_sharing() }),
+        within(Name::NoExistingSharing, asked.no_sharing()),
     ];
     if request.database_url.is_none() {
         asking.extend([
@@ -167,9 +167,15 @@ impl Asked<'_> {
         Ok("what is to be run is there".to_owned())
     }
 
-    fn no_sharing(&self) -> Answer {
-        let Some(standing) = self.daemon.standing().borrow().clone() else {
-            return Err("no scan of the whole fleet has ended yet; ask for one".to_owned());
+    async fn no_sharing(&self) -> Answer {
+        let standing = self.daemon.standing().borrow().clone();
+        let Some(standing) = standing else {
+            let fleet = self.daemon.fleet_now().await.map_err(told)?;
+            return if fleet.tenants.is_empty() {
+                Ok("it would be the first tenant".to_owned())
+            } else {
+                Err("no scan of the whole fleet has ended yet; ask for one".to_owned())
+            };
         };
         let now = clock::now();
         let age: Duration =

@@ -142,6 +142,7 @@ impl House {
         let (options, options_read) = watch::channel(Arc::new(plan.options));
         let (ready, ready_read) = watch::channel(Ready { configuration: true, schedule: true });
         let keyring = Arc::new(Keyring::default());
+        let (_, equipment) = watch::channel(None);
         let served = Served {
             daemon: Arc::clone(&daemon),
             options: options_read,
@@ -149,6 +150,7 @@ impl House {
             ready: ready_read,
             keyring: Arc::clone(&keyring),
             deliveries: Arc::default(),
+            provisioner: Arc::new(Provisioner::new(Arc::clone(&daemon), equipment)),
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
