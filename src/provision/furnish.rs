@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::connect;
 use super::drive::{Course, Trouble};
 use super::keep::Patience;
+use super::{connect, unique};
 use crate::clock;
 use crate::model::tenant::{Origin, TargetName};
 use crate::probe::errand::Errand;
@@ -62,11 +62,13 @@ fn errand(course: &Course<'_>) -> Result<Errand, Trouble> {
 }
 
 pub(super) async fn set_up(course: &mut Course<'_>) -> Result<(), Trouble> {
-    let Some(plan) = &course.equipment.options.setup else { return Ok(()) };
+    let Some(plan) = course.equipment.options.setup.clone() else { return Ok(()) };
+    // A process before us may have left it minutes ago, and its server with it.
+    unique::examine(course).await?;
     let url = course.work.url().ok_or_else(|| Trouble::failed("no database is known yet"))?;
     let request = &course.work.request;
     let tenant =
         SetupTenant { id: course.tenant(), name: &request.name, subdomain: &request.subdomain };
-    let done = setup::run(plan, &course.daemon.prober(), &url, tenant, course.stop).await;
+    let done = setup::run(&plan, &course.daemon.prober(), &url, tenant, course.stop).await;
     done.map(drop).map_err(Trouble::of)
 }
