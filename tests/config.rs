@@ -395,6 +395,41 @@ admin_url = "postgres://a:hunter2@db.example/postgres?sslmode=require"
 }
 
 #[test]
+fn what_is_said_of_supabase_is_fit_for_an_address_and_trusts_somebody() {
+    check(
+        r#"
+[provision]
+provider = "supabase"
+[provision.supabase]
+api_url = "http://api.supabase.com"
+token = "${SUPABASE_ACCESS_TOKEN}"
+organization = "../acme"
+region = "eu north"
+trusted_hosts = ["supabase.com", "com"]
+"#,
+        &expect![[r#"
+            watertight.toml:5: provision.supabase.api_url: it is no https address; write "https://api.supabase.com", or remove it
+            watertight.toml:7: provision.supabase.organization: it is no organisation's slug; write its slug, as it stands in the dashboard's address
+            watertight.toml:8: provision.supabase.region: it is no region; write for example "eu-north-1"
+            watertight.toml:9: provision.supabase.trusted_hosts: it names no host or domain that is somebody's own; write for example ["supabase.com", "supabase.co"]
+        "#]],
+    );
+    let trusting = |host: &str| {
+        let text = format!(
+            "[provision]\nprovider = 'supabase'\n[provision.supabase]\ntoken = 'x'\norganization = 'acme'\nregion = 'eu-north-1'\ntrusted_hosts = [{host:?}]"
+        );
+        parse(&text, &environment()).map(|it| it.supabase_options().unwrap().trusted_hosts)
+    };
+    assert_eq!(trusting("Supabase.CO.").unwrap(), ["supabase.co".into()]);
+    for host in ["localhost", "127.0.0.1", "::1", "db.internal.example"] {
+        assert_eq!(trusting(host).unwrap(), [host.into()]);
+    }
+    for host in ["co", "*.supabase.co", ".co", "https://supabase.co", "a..b", " "] {
+        assert!(trusting(host).unwrap_err().contains("trusted_hosts"), "{host}");
+    }
+}
+
+#[test]
 fn a_syntax_error_hides_no_other_problem_and_makes_up_none() {
     check(
         "[probe]\ntimeout = \nconcurency = 3\n[store\nurl = 'x'\n",

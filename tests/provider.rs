@@ -3,6 +3,9 @@
 
 #[path = "provider/contract.rs"]
 mod contract;
+#[path = "support/fake_supabase.rs"]
+#[expect(dead_code, reason = "the rehearsals use the rest")]
+mod fake_supabase;
 #[path = "provider/killed.rs"]
 mod killed;
 #[path = "provider/lasting.rs"]
@@ -68,3 +71,4 @@ macro_rules! contract {
 
 contract!(local);
 contract!(postgres);
+contract!(supabase);

@@ -8,6 +8,7 @@
 //! - no redirect is followed and no address of an answer is called: the token goes to `api_url` alone;
 //! - the requests of one operation on one project or organisation stay within the published budget: see `budget`;
 //! - a word that is new to us is passed on and never taken for a good or a final one;
+//! - what is no reference is no project: it never becomes part of a path;
 //! - where a database lies is believed only of a host under `trusted_hosts`, and only for the project that was asked for.
 
 mod address;
@@ -28,7 +29,7 @@ use self::budget::Budget;
 use self::calling::{Question, Write};
 use self::operation::Operation;
 use self::options::{Connection, SupabaseOptions};
-use self::wire::{Created, DatabaseOf, Health, Pooler, Regions};
+use self::wire::{Created, DatabaseOf, Health, Pooler, Regions, is_reference};
 use super::{
     Answer, NewProject, Project, Provider, ProviderError, ProviderKind, Readiness, Refusal, Region,
 };
@@ -81,7 +82,10 @@ impl Supabase {
     /// As it is, on its way out or not.
     async fn look(&self, reference: &str) -> Result<Option<wire::Found>, ProviderError> {
         let operation = Operation::GetProject;
-        let path = format!("/v1/projects/{}", known(operation, reference)?);
+        if !is_reference(reference) {
+            return Ok(None);
+        }
+        let path = format!("/v1/projects/{reference}");
         let found: Option<DatabaseOf> = self.ask(Question::of(operation, reference, &path)).await?;
         let Some(found) = found.map(|it| it.read(operation)).transpose()? else { return Ok(None) };
         if *found.project.reference != *reference {
@@ -131,33 +135,48 @@ impl Supabase {
     }
 
     async fn url_of(&self, reference: &str, password: &Secret) -> Result<Secret, ProviderError> {
-        let address = match self.options.connection {
+        let trusted = &self.options.trusted_hosts;
+        let (operation, address) = match self.options.connection {
             Connection::SessionPooler => {
                 let operation = Operation::GetPooler;
-                let reference = known(operation, reference)?;
-                let path = format!("/v1/projects/{reference}/config/database/pooler");
-                let entries: Option<Vec<Pooler>> =
-                    self.ask(Question::of(operation, reference, &path)).await?;
-                let entries = entries.unwrap_or_default();
-                address::pooled(&entries, reference, &self.options.trusted_hosts)
-                    .map_err(|it| it.of(operation))
+                let entries = self.poolers(operation, reference).await?;
+                (operation, address::pooled(&entries, reference, trusted))
             }
             Connection::Direct => {
                 let operation = Operation::GetProject;
-                let found = self.look(reference).await?;
-                let host = found.and_then(|it| it.host).unwrap_or_default();
-                address::direct(&host, reference, &self.options.trusted_hosts)
-                    .map_err(|it| it.of(operation))
+                let found = self.look(reference).await?.ok_or_else(|| no_project(operation))?;
+                let host = found.host.unwrap_or_default();
+                (operation, address::direct(&host, reference, trusted))
             }
-        }?;
+        };
+        let address = address.map_err(|it| it.of(operation))?;
         Ok(address.with(self.options.tls).exposed(Some(password)))
     }
 
+    /// Empty where the pooler does not know the project yet.
+    async fn poolers(
+        &self,
+        operation: Operation,
+        reference: &str,
+    ) -> Result<Vec<Pooler>, ProviderError> {
+        if !is_reference(reference) {
+            return Err(no_project(operation));
+        }
+        let path = format!("/v1/projects/{reference}/config/database/pooler");
+        let entries = self.ask(Question::of(operation, reference, &path)).await?;
+        if entries.is_none() && self.look(reference).await?.is_none() {
+            return Err(no_project(operation));
+        }
+        Ok(entries.unwrap_or_default())
+    }
+
     async fn gone(&self, reference: &str) -> Result<(), ProviderError> {
-        let operation = Operation::DeleteProject;
-        let path = format!("/v1/projects/{}", known(operation, reference)?);
+        if !is_reference(reference) {
+            return Ok(());
+        }
+        let path = format!("/v1/projects/{reference}");
         let write = Write {
-            operation,
+            operation: Operation::DeleteProject,
             subject: reference,
             method: reqwest::Method::DELETE,
             path: &path,
@@ -180,16 +199,12 @@ impl Supabase {
     }
 }
 
-/// A reference becomes part of a path: what is none names no project.
-fn known(operation: Operation, reference: &str) -> Result<&str, ProviderError> {
-    if wire::is_reference(reference) {
-        return Ok(reference);
-    }
-    Err(ProviderError::Refused {
+fn no_project(operation: Operation) -> ProviderError {
+    ProviderError::Refused {
         operation: operation.label(),
         refusal: Refusal::Invalid,
-        told: "a project's reference is 20 letters from a to z".into(),
-    })
+        told: "there is no such project".into(),
+    }
 }
 
 impl Provider for Supabase {

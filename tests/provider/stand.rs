@@ -2,19 +2,24 @@
 
 use std::fmt::Debug;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tempfile::TempDir;
 use watertight::dsn::Dsn;
 use watertight::local::cluster::{Cluster, random_password};
 use watertight::local::ground::Ground;
+use watertight::metrics::Metrics;
 use watertight::provider::Provider;
 use watertight::provider::local::{Local, LocalOptions};
 use watertight::provider::postgres::{Postgres, PostgresOptions};
+use watertight::provider::supabase::Supabase;
 use watertight::secret::Secret;
 
 use crate::contract::login;
+use crate::fake_supabase::stock::Stock;
+use crate::fake_supabase::{self, FakeSupabase};
 use crate::program::{server, url};
 
 /// A provider, and what is not its own.
@@ -36,6 +41,23 @@ pub(crate) trait World: Debug + Send + Sync {
 
     /// Enough for another process to come to the same world.
     fn whereabouts(&self) -> String;
+
+    fn role(&self) -> Role {
+        Role::Database
+    }
+
+    /// What the monitor says of two of its projects, `acme` and `globex`, beside that they are apart.
+    fn kinship(&self) -> &'static str {
+        ""
+    }
+}
+
+/// Where the application's role has a say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Database,
+    /// In the whole cluster, which is its own, and no superuser there.
+    Cluster,
 }
 
 impl Stand {
@@ -49,6 +71,7 @@ pub(crate) fn visited(whereabouts: &str) -> Arc<dyn World> {
     match whereabouts.split_once(' ') {
         Some(("local", path)) => Arc::new(Directory { path: path.into(), _held: None }),
         Some(("postgres", url)) => Arc::new(Server { admin: Secret::new(url), _held: None }),
+        Some(("supabase", base)) => Arc::new(Cloud { base: base.to_owned(), held: None }),
         _ => panic!("no world of ours: {whereabouts}"),
     }
 }
@@ -125,6 +148,60 @@ impl World for Server {
 
     fn whereabouts(&self) -> String {
         format!("postgres {}", self.admin.expose())
+    }
+}
+
+/// Supabase's minute is 60 ms.
+const SCALE: f64 = 0.001;
+
+pub(crate) async fn supabase() -> Stand {
+    static STOCK: LazyLock<Arc<Stock>> = LazyLock::new(|| Stock::start(2));
+    let fake = FakeSupabase::start(&STOCK, SCALE);
+    let base = fake.base().to_owned();
+    Stand::of("cluster", Arc::new(Cloud { base, held: Some(fake) })).await
+}
+
+struct Cloud {
+    base: String,
+    held: Option<FakeSupabase>,
+}
+
+impl Debug for Cloud {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.base)
+    }
+}
+
+impl World for Cloud {
+    fn reopen(&self) -> BoxFuture<'_, Arc<dyn Provider>> {
+        Box::pin(async {
+            let mut options = fake_supabase::options(&self.base, SCALE);
+            // The suite looks again and again, and takes no "later" for an answer.
+            options.pace.patience = Duration::from_secs(30);
+            options.pace.per_minute = 60;
+            options.pace.burst = 20;
+            let metrics = Arc::new(Metrics::default());
+            Arc::new(Supabase::new(options, metrics).unwrap()) as Arc<dyn Provider>
+        })
+    }
+
+    fn leftovers(&self) -> BoxFuture<'_, Vec<String>> {
+        let fake = self.held.as_ref().expect("the one that holds the world looks at it");
+        let left = fake.world().present().map(|it| it.name.clone()).collect();
+        Box::pin(async { left })
+    }
+
+    fn whereabouts(&self) -> String {
+        format!("supabase {}", self.base)
+    }
+
+    fn role(&self) -> Role {
+        Role::Cluster
+    }
+
+    /// They are born of one image.
+    fn kinship(&self) -> &'static str {
+        "cloned_lineage low open acme globex"
     }
 }
 

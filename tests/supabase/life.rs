@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use watertight::provider::supabase::options::Connection;
 use watertight::provider::{ProjectState, Provider, ProviderKind, Readiness, Region};
 use watertight::secret::{Secret, SecretRef};
@@ -65,6 +66,11 @@ async fn what_is_said_on_either_side_is_what_supabases_document_allows() {
     // Slower than its server, so that what comes first is seen.
     stage.fake.world().rules.unscaled.going_down = Duration::from_secs(200);
     live(&stage).await;
+    // It does look: what the document forbids comes no further.
+    let asked = stage.fake.world().asked.len();
+    let address = format!("{}/v1/projects/abcdefghijklmnopqrst/health", prism.base);
+    let refused = reqwest::Client::new().get(address).bearer_auth(TOKEN).send().await.unwrap();
+    assert!(refused.status().is_client_error() && stage.fake.world().asked.len() == asked);
 }
 
 /// How a project of this fate stands once it could be up.
@@ -80,17 +86,19 @@ async fn fated(fate: Fate) -> (Stage, String, Secret) {
 
 #[tokio::test]
 async fn a_project_that_does_not_come_up_is_waited_for_or_given_up_by_its_word() {
-    for (fate, expected) in [
+    let ended = [
         (Fate::NeverUp, "Coming(\"its status is COMING_UP\")"),
         (Fate::Status("HIBERNATING"), "Coming(\"its status is HIBERNATING\")"),
         (Fate::Status("INIT_FAILED"), "Failed(\"its status is INIT_FAILED\")"),
         (Fate::Status("INACTIVE"), "Failed(\"it is paused\")"),
         (Fate::Status("REMOVED"), "Absent"),
-    ] {
+    ];
+    let ended = ended.map(async |(fate, expected)| {
         let (stage, reference, _) = fated(fate).await;
         let readiness = stage.provider.readiness(&reference).await.unwrap();
         assert_eq!(format!("{readiness:?}"), expected);
-    }
+    });
+    join_all(ended).await;
 }
 
 #[tokio::test]
@@ -112,18 +120,20 @@ async fn the_pooler_is_waited_for_too_and_a_health_that_flaps_is_well_in_between
 
 #[tokio::test]
 async fn an_address_that_is_not_to_be_trusted_is_never_given_out() {
-    for fate in [
+    let fates = [
         Fate::Host("pooler.supabase.com.evil.example"),
         Fate::Host("10.0.0.7"),
         Fate::Host("169.254.169.254"),
         Fate::OtherUser,
-    ] {
+    ];
+    let told = fates.map(async |fate| {
         let (stage, reference, password) = fated(fate.clone()).await;
         assert_eq!(stage.settled(&reference).await, Readiness::Ready);
         let url = stage.provider.url(&reference, &password).await;
         assert_eq!(word(&url, &password), "untrusted", "{fate:?}");
         assert!(!url.unwrap_err().passes(), "it will say so again");
-    }
+    });
+    join_all(told).await;
 }
 
 #[tokio::test]
@@ -194,7 +204,7 @@ async fn a_token_is_read_anew_for_each_request() {
 }
 
 #[tokio::test]
-async fn another_organisation_and_a_word_that_is_no_reference_are_refused() {
+async fn another_organisation_is_refused_and_what_is_no_reference_names_no_project() {
     let stage = Stage::with(|it| it.organization = "somebody-else".into());
     let wanted = wanted("wt-elsewhere");
     assert_eq!(word(&stage.provider.inventory().await, &wanted.password), "invalid");
@@ -203,10 +213,11 @@ async fn another_organisation_and_a_word_that_is_no_reference_are_refused() {
     let asked = stage.fake.world().asked.len();
     for reference in ["", "..", "abcdefghijklmnopqrs/", "available-regions", "ABCDEFGHIJKLMNOPQRST"]
     {
-        let gone = stage.provider.delete(reference).await;
-        assert_eq!(word(&gone, &wanted.password), "invalid", "{reference}");
-        let readiness = stage.provider.readiness(reference).await;
-        assert_eq!(word(&readiness, &wanted.password), "invalid", "{reference}");
+        let provider = &stage.provider;
+        assert_eq!(word(&provider.delete(reference).await, &wanted.password), "well");
+        assert_eq!(provider.readiness(reference).await.unwrap(), Readiness::Absent);
+        let url = provider.url(reference, &wanted.password).await;
+        assert_eq!(word(&url, &wanted.password), "invalid", "{reference}");
     }
     assert_eq!(stage.fake.world().asked.len(), asked, "nothing is asked about what is none");
 }

@@ -1,7 +1,7 @@
 //! A client and the fake, and the few questions that all tests put to them.
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -22,15 +22,10 @@ pub(crate) const FACTOR: f64 = 0.01;
 /// For a condition to hold. The machine may be busy.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// One for the tests of this process that run at the same time.
+/// One for all tests of this process: it ends with it.
 pub(crate) fn stock() -> Arc<Stock> {
-    static STOCK: Mutex<Weak<Stock>> = Mutex::new(Weak::new());
-    let mut known = STOCK.lock().unwrap_or_else(PoisonError::into_inner);
-    known.upgrade().unwrap_or_else(|| {
-        let stock = Stock::start(0);
-        *known = Arc::downgrade(&stock);
-        stock
-    })
+    static STOCK: LazyLock<Arc<Stock>> = LazyLock::new(|| Stock::start(0));
+    Arc::clone(&STOCK)
 }
 
 pub(crate) struct Stage {
@@ -45,7 +40,11 @@ impl Stage {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut SupabaseOptions)) -> Self {
-        let fake = FakeSupabase::start(&stock(), FACTOR);
+        Self::scaled(FACTOR, change)
+    }
+
+    pub(crate) fn scaled(factor: f64, change: impl FnOnce(&mut SupabaseOptions)) -> Self {
+        let fake = FakeSupabase::start(&stock(), factor);
         let mut options = fake.options();
         change(&mut options);
         let metrics = Arc::new(Metrics::default());

@@ -117,19 +117,8 @@ impl FakeSupabase {
         &self.base
     }
 
-    /// What a client of it is made of, with times that fit.
     pub(crate) fn options(&self) -> SupabaseOptions {
-        let pace = PaceOptions::default().scaled(self.world().rules.scale);
-        SupabaseOptions {
-            api_url: self.base().into(),
-            token: SecretRef::parse(TOKEN),
-            organization: ORGANIZATION.into(),
-            region: REGION.into(),
-            connection: Connection::SessionPooler,
-            trusted_hosts: vec!["127.0.0.1".into()],
-            tls: TlsMode::VerifyFull,
-            pace: PaceOptions { timeout: Duration::from_secs(5), ..pace },
-        }
+        options(self.base(), self.world().rules.scale)
     }
 
     /// Everything that is there, to look at and to change: no request is served meanwhile.
@@ -153,6 +142,21 @@ impl FakeSupabase {
     /// What a project's host leads to; `None` before it is up and after it is gone.
     pub(crate) fn cluster(&self, reference: &str) -> Option<Arc<Cluster>> {
         self.world().cluster(reference)
+    }
+}
+
+/// What a client of a fake is made of, with times that fit.
+pub(crate) fn options(base: &str, scale: f64) -> SupabaseOptions {
+    let pace = PaceOptions::default().scaled(scale);
+    SupabaseOptions {
+        api_url: base.into(),
+        token: SecretRef::parse(TOKEN),
+        organization: ORGANIZATION.into(),
+        region: REGION.into(),
+        connection: Connection::SessionPooler,
+        trusted_hosts: vec!["127.0.0.1".into()],
+        tls: TlsMode::VerifyFull,
+        pace: PaceOptions { timeout: Duration::from_secs(5), ..pace },
     }
 }
 
@@ -191,18 +195,19 @@ impl Shared {
     /// Puts a project on a cluster, where it has not been deleted before.
     async fn raise(&self, reference: &str, after: Duration) {
         tokio::time::sleep(after).await;
-        let Some((role, base)) = self.lock().wants_base(reference) else { return };
+        let Some(base) = self.lock().base(reference) else { return };
         let cluster = match base {
-            Base::Nothing => {
+            Base::New(role) => {
                 let cluster = self.stock.take().await;
                 role.make_in(&cluster).await.expect("a role can be made in a fresh cluster");
-                cluster
+                Some(cluster)
             }
             // It may end meanwhile, and then the project does not come up.
-            Base::Of(cluster) => match role.make_in(&cluster).await {
-                Ok(()) => cluster,
+            Base::Of(role, cluster) => match role.make_in(&cluster).await {
+                Ok(()) => Some(cluster),
                 Err(_ended) => return,
             },
+            Base::Nowhere => None,
         };
         let refused = self.lock().put_on(reference, cluster);
         self.stock.take_back(refused);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use watertight::local::cluster::Cluster;
 
+use super::stock::Role;
 use super::world::Times;
 
 #[derive(Clone, Debug)]
@@ -40,24 +41,32 @@ pub(crate) enum Fate {
     Flapping,
     /// Its pooler is never heard of.
     NoPooler,
-    /// It comes up, and its pooler's host is said to be this one.
+    /// It comes up, and its pooler's host is said to be this one. It has no database: nobody is to look.
     Host(&'static str),
-    /// It comes up, and the user that its pooler names is another project's.
+    /// It comes up, and the user that its pooler names is another project's. It has no database either.
     OtherUser,
     /// It comes up on the database of the project with this reference.
     InUse(String),
 }
 
 /// What a project is put on.
-pub(crate) enum Base {
-    /// One of its own.
-    Nothing,
-    Of(Arc<Cluster>),
+pub(super) enum Base {
+    /// A cluster that nobody had.
+    New(Role),
+    /// That of another project, beside it.
+    Of(Role, Arc<Cluster>),
+    /// Nothing, since nobody is to come there.
+    Nowhere,
 }
 
 impl Project {
-    pub(crate) fn role(&self) -> String {
+    pub(crate) fn user(&self) -> String {
         format!("postgres.{}", self.reference)
+    }
+
+    pub(super) fn role(&self, beside: Option<&Self>) -> Role {
+        let beside = beside.map(Self::user);
+        Role { name: self.user(), password: self.password.clone(), beside }
     }
 
     /// Whether it has left every list.

@@ -135,19 +135,20 @@ async fn clear(mut spent: mpsc::UnboundedReceiver<Arc<Cluster>>) {
 }
 
 /// The role by which a project is used.
-pub(crate) struct Role {
-    pub(crate) name: String,
-    pub(crate) password: String,
+pub(super) struct Role {
+    pub(super) name: String,
+    pub(super) password: String,
     /// Of the project that has the database already.
-    pub(crate) beside: Option<String>,
+    pub(super) beside: Option<String>,
 }
 
 impl Role {
-    /// As powerful as Supabase's: no superuser, and the owner of everything that the customer has.
-    pub(crate) async fn make_in(&self, cluster: &Cluster) -> Result<(), LocalError> {
+    /// The owner of everything that the customer has, and no superuser. Supabase's may create roles and replicate too,
+    /// which our own checks forgive it by its host's name, and on this host would report.
+    pub(super) async fn make_in(&self, cluster: &Cluster) -> Result<(), LocalError> {
         let (role, password) = (identifier(&self.name), literal(&self.password));
         let mut statements = format!(
-            "create role {role} login createdb createrole replication bypassrls password {password}; \
+            "create role {role} login createdb bypassrls password {password}; \
              grant pg_monitor, pg_signal_backend to {role};"
         );
         statements.push_str(&match &self.beside {

@@ -1,12 +1,13 @@
 //! Answers as Supabase's document has them.
 
-use serde_json::{Value, json};
-use watertight::local::cluster::Cluster;
-
 use super::answer::{Answer, Request};
 use super::projects::{Fate, Project};
 use super::world::World;
 use super::{ORGANIZATION, REGION};
+use serde_json::{Value, json};
+
+/// For transactions, as Supabase's own says it.
+const POOLER: u16 = 6543;
 
 impl World {
     /// As the lists know it, which may be behind.
@@ -93,14 +94,14 @@ impl World {
 
     pub(crate) fn pooler_of(&self, reference: &str) -> Option<Value> {
         let project = self.projects.get(reference)?;
-        let port = project.cluster.as_deref().map(Cluster::port)?.ok()?;
         if !project.is_pooled(&self.rules.times()) {
             return None;
         }
+        let port = project.cluster.as_deref().and_then(|it| it.port().ok()).unwrap_or(POOLER);
         let host = if let Fate::Host(host) = project.fate { host } else { "127.0.0.1" };
         let user = match project.fate {
             Fate::OtherUser => "postgres.zzzzzzzzzzzzzzzzzzzz".to_owned(),
-            _ => project.role(),
+            _ => project.user(),
         };
         let text = format!("postgresql://{user}:[YOUR-PASSWORD]@{host}:{port}/postgres");
         Some(json!({

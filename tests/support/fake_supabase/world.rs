@@ -16,7 +16,6 @@ use super::answer::{Answer, Request};
 use super::faults::{Fault, Faults};
 use super::limits::{self, Limits};
 use super::projects::{Base, Fate, Project};
-use super::stock::Role;
 
 /// Supabase's own times.
 #[derive(Clone, Copy, Debug)]
@@ -192,30 +191,31 @@ impl World {
         self.fallen.push(cluster);
     }
 
-    /// The role that a project needs, and on what; `None` where it is to have none.
-    pub(super) fn wants_base(&self, reference: &str) -> Option<(Role, Base)> {
+    /// `None` where a project is to come to nothing.
+    pub(super) fn base(&self, reference: &str) -> Option<Base> {
         let project = self.projects.get(reference).filter(|it| it.comes_up())?;
         let other = match &project.fate {
+            Fate::Host(_) | Fate::OtherUser => return Some(Base::Nowhere),
             Fate::InUse(other) => self.projects.get(other),
             _ => None,
         };
-        let taken = other.and_then(|it| Some((it.role(), it.cluster.clone()?)));
-        let (beside, base) = match taken {
-            Some((role, cluster)) => (Some(role), Base::Of(cluster)),
-            None => (None, Base::Nothing),
-        };
-        Some((Role { name: project.role(), password: project.password.clone(), beside }, base))
+        let taken = other.and_then(|it| it.cluster.clone());
+        Some(match taken {
+            Some(cluster) => Base::Of(project.role(other), cluster),
+            None => Base::New(project.role(None)),
+        })
     }
 
-    /// What nobody wants any more comes back.
+    /// It is up. What nobody wants any more comes back.
     pub(super) fn put_on(
         &mut self,
         reference: &str,
-        cluster: Arc<Cluster>,
+        cluster: Option<Arc<Cluster>>,
     ) -> Option<Arc<Cluster>> {
-        let project = self.projects.get_mut(reference).filter(|it| it.comes_up());
-        let Some(project) = project else { return Some(cluster) };
-        (project.cluster, project.up) = (Some(cluster), Some(Instant::now()));
+        let Some(project) = self.projects.get_mut(reference).filter(|it| it.comes_up()) else {
+            return cluster;
+        };
+        (project.cluster, project.up) = (cluster, Some(Instant::now()));
         None
     }
 
