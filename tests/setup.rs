@@ -259,7 +259,7 @@ async fn a_command_does_not_outlive_us() {
         unreachable!()
     };
     let program = Program::new(&format!(
-        "[provision]\nprovider = \"local\"\nsetup_command = [\"sh\", {:?}]\n",
+        "[provision]\nprovider = \"local\"\nlocal.directory = \"clusters\"\nsetup_command = [\"sh\", {:?}]\n",
         arguments[0]
     ));
     let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_watertight"))
@@ -291,8 +291,11 @@ async fn the_command_line_sets_a_database_up() {
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert!(ran.err.contains("no setup is configured"), "{ran:?}");
 
-    let configured =
-        |keys: &str| program.configure(&format!("[provision]\nprovider = \"local\"\n{keys}"));
+    let configured = |keys: &str| {
+        program.configure(&format!(
+            "[provision]\nprovider = \"local\"\nlocal.directory = \"clusters\"\n{keys}"
+        ))
+    };
     configured("setup_sql = \"sql\"\nsetup_command = [\"sh\"]");
     let ran = program.run(&setup).await;
     assert!(ran.code == Some(2) && ran.err.contains("both set"), "{ran:?}");
