@@ -110,13 +110,14 @@ fn told(plan: &SetupPlan, url: &Secret) -> String {
     let target = dsn::masked(url.expose());
     match &plan.way {
         SetupWay::Command { program, arguments } => {
-            let words = [&[program.clone()], &**arguments].concat().join(" ");
-            format!("would run, {limit}, for {target}:\n  {words}\n")
+            let arguments = arguments.join(" ");
+            format!("would run, {limit}, for {target}:\n  {program} {arguments}\n")
         }
         SetupWay::Sql(directory) => {
             let files = files::read(directory).unwrap_or_default();
-            let lines = files.iter().map(|it| format!("  {}\n", it.name)).collect::<String>();
-            format!("would run, {limit}, on {target}, each file as one transaction:\n{lines}")
+            let names: Vec<&str> = files.iter().map(|it| it.name.as_str()).collect();
+            let lines = names.join("\n  ");
+            format!("would run, {limit}, on {target}, each file as one transaction:\n  {lines}\n")
         }
     }
 }

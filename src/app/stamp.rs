@@ -189,10 +189,12 @@ impl Stamping {
     async fn remember(&self, what: Remembered, stamp: SeenStamp) -> anyhow::Result<()> {
         let stamps = [stamp];
         let Some(daemon) = &self.platform.daemon else {
-            return Ok(match what {
-                Remembered::Intended => self.platform.store.intend_stamps(&stamps)?,
-                Remembered::Written => self.platform.store.confirm_stamps(&stamps)?,
-            });
+            let store = &self.platform.store;
+            let remembered = match what {
+                Remembered::Intended => store.intend_stamps(&stamps),
+                Remembered::Written => store.confirm_stamps(&stamps),
+            };
+            return Ok(remembered?);
         };
         match daemon.remember_stamps(what, &stamps).await? {
             Told::Done(()) => Ok(()),

@@ -50,7 +50,7 @@ pub struct StampArgs {
         2   wrong usage or configuration; nothing was run\n  70  a fault of watertight's own"
 )]
 pub struct SetupArgs {
-    /// Connection URL: '${VARIABLE}', file:/path, `-` for a line of standard input, or the URL itself
+    /// Connection URL: `${VARIABLE}`, `file:/path`, `-` for a line of standard input, or the URL itself
     #[arg(value_name = "URL", value_parser = source)]
     pub url: UrlSource,
     /// The tenant's name, for people

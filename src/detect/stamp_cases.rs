@@ -12,6 +12,7 @@ use super::lifecycle::{Examined, advance};
 use super::notation::{World, now, told};
 use crate::model::finding::State;
 use crate::model::stamp::STAMPED_FOR;
+use crate::model::tenant::TenantId;
 
 #[track_caller]
 fn check(scan: &str, expected: &Expect) {
@@ -147,7 +148,7 @@ fn check_life(scans: &[&str], expected: &Expect) {
         findings = advance(findings, detection.claims, &examined, case.policy, now());
         lines.push_str("scan\n");
         for finding in findings.iter().filter(|it| it.state != State::Resolved) {
-            let members: Vec<&str> = finding.claim.tenants.iter().map(|it| it.as_str()).collect();
+            let members: Vec<&str> = finding.claim.tenants.iter().map(TenantId::as_str).collect();
             let signed = finding.claim.evidence.0.contains_key(STAMPED_FOR);
             let whose = if signed { " of a known owner" } else { "" };
             lines.push_str(&format!("{} {}{whose}\n", finding.claim.kind, members.join(" ")));
