@@ -12,9 +12,10 @@
 pub mod beside;
 pub mod timetable;
 mod unkept;
+pub mod ways;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use tokio::sync::watch;
@@ -30,7 +31,7 @@ use crate::model::report::Report;
 use crate::model::tenant::{Tenant, TenantId};
 use crate::monitor::memory::{self, KnownRows, Memory};
 use crate::monitor::{Ask, Cycle, Monitor, Stage};
-use crate::registry::{self, Access, RegistryOptions, Snapshot};
+use crate::registry::{self, RegistryOptions, Snapshot};
 use crate::report::json;
 use crate::schedule::queue::{Batch, Scope};
 use crate::schedule::{self, Desk};
@@ -38,16 +39,6 @@ use crate::standing::Standing;
 use crate::store::Store;
 
 use self::unkept::{Kept, Unkept};
-
-/// How a tenant is reached by its application.
-#[derive(Clone, Debug)]
-pub enum Way {
-    /// The last reading of the registry had no such tenant.
-    Unknown,
-    /// Its row leads nowhere.
-    Unusable,
-    To(Box<Access>),
-}
 
 /// What a scan is made with. Replaced whole when the configuration is reloaded; a running scan ends with its own.
 pub struct Settings {
@@ -313,34 +304,6 @@ impl Daemon {
         let snapshot = self.registry(&self.settings()).await?;
         let known: BTreeSet<&TenantId> = snapshot.tenants.iter().map(|it| &it.id).collect();
         Ok(strangers.into_iter().filter(|id| !known.contains(id)).collect())
-    }
-
-    /// How the tenant is reached, as the last scan knew it: nobody is asked, and nobody is visited.
-    pub fn way(&self, tenant: &TenantId) -> Way {
-        let Some(snapshot) = self.ways.borrow().clone() else { return Way::Unknown };
-        let place = snapshot.tenants.binary_search_by(|it| it.id.cmp(tenant));
-        let access = place.ok().and_then(|it| snapshot.access.get(it)).and_then(|it| it.first());
-        match access {
-            None => Way::Unknown,
-            Some(access) if access.unusable.is_some() || self.leaving().contains(tenant) => {
-                Way::Unusable
-            }
-            Some(access) => Way::To(Box::new(access.clone())),
-        }
-    }
-
-    /// From now on nobody is led to the tenant's database.
-    pub fn lead_nowhere(&self, tenant: &TenantId) {
-        self.leaving().insert(tenant.clone());
-    }
-
-    pub fn lead_again(&self, tenant: &TenantId) {
-        self.leaving().remove(tenant);
-    }
-
-    fn leaving(&self) -> MutexGuard<'_, BTreeSet<TenantId>> {
-        // Whoever holds it inserts or removes one id, and cannot leave it half-done.
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Silences a finding. `None` where none of that id stands.

@@ -76,8 +76,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "provision",
         &[
-            "clock", "daemon", "dsn", "metrics", "model", "probe", "provider", "registry", "saga",
-            "schedule", "secret", "setup", "stamp", "store",
+            "clock", "daemon", "dsn", "model", "probe", "provider", "registry", "saga", "schedule",
+            "secret", "setup", "stamp", "store",
         ],
     ),
     // The edges.

@@ -20,9 +20,22 @@ use watertight::report::judge::Exit;
 const README: &str = include_str!("../README.md");
 
 /// The sections whose every key has a line of its own. Of the others the README says that they are not used yet.
-const USED: [&str; 14] = [
-    "store", "policy", "probe", "schedule", "log", "http", "metrics", "gate", "github", "routing",
-    "webhooks", "secrets", "sources", "tenants",
+const USED: [&str; 15] = [
+    "store",
+    "policy",
+    "probe",
+    "schedule",
+    "log",
+    "http",
+    "metrics",
+    "gate",
+    "github",
+    "provision",
+    "routing",
+    "webhooks",
+    "secrets",
+    "sources",
+    "tenants",
 ];
 
 /// What stands between each pair of the marks.

@@ -22,7 +22,7 @@ use super::problem::{Kind, Problem};
 use super::query::Query;
 use super::state::Shared;
 use crate::clock;
-use crate::daemon::Way;
+use crate::daemon::ways::Way;
 use crate::model::tenant::TenantId;
 use crate::registry::Access;
 use crate::route::decision::{self, Decision, Outcome, Registered};

@@ -175,7 +175,7 @@ fn a_store_of_a_newer_release_is_refused() {
 fn a_damaged_store_is_an_error_and_never_a_smaller_fleet() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("w.db");
-    let tenants: Vec<_> = (0..2_000).map(|it| (id(&format!("t{it}")), it)).collect();
+    let tenants: Vec<_> = (0..3_000).map(|it| (id(&format!("t{it}")), it)).collect();
     open(directory.path()).put_tenants(&tenants).unwrap();
     let whole = fs::read(&path).unwrap();
     let mut found = 0;
