@@ -29,6 +29,7 @@ use watertight::model::policy::Policy;
 use watertight::model::report::Report;
 use watertight::monitor::Monitor;
 use watertight::probe::{ProbeOptions, Prober};
+use watertight::provision::Provisioner;
 use watertight::report::json;
 use watertight::route::keyring::{Keyring, Source};
 use watertight::scan::ScanLimits;
