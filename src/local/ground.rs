@@ -46,7 +46,7 @@ pub(super) struct Shared {
     pub(super) account: Option<Account>,
     pub(super) at_once: Arc<Semaphore>,
     /// Dropped last: with it goes the directory, or nobody else's right to it.
-    pub(super) _keeper: Keeper,
+    pub(super) keeper: Keeper,
 }
 
 /// What becomes of a ground when its last owner is gone.
@@ -78,7 +78,7 @@ impl Ground {
         own(&path, account)?;
         let at_once = Arc::new(Semaphore::new(AT_ONCE));
         let keeper = Keeper::Watchman(watchman);
-        Ok(Self(Arc::new(Shared { path, account, at_once, _keeper: keeper })))
+        Ok(Self(Arc::new(Shared { path, account, at_once, keeper })))
     }
 
     pub fn path(&self) -> &Path {

@@ -67,17 +67,17 @@ impl Ground {
         own(&path, account)?;
         let at_once = Arc::new(Semaphore::new(AT_ONCE));
         let keeper = Keeper::Lock(Arc::new(file));
-        Ok(Self(Arc::new(Shared { path, account, at_once, _keeper: keeper })))
+        Ok(Self(Arc::new(Shared { path, account, at_once, keeper })))
     }
 
     /// A directory inside a lasting one, held and shared as that one is; `None` inside a throwaway one.
     pub fn plot(&self, name: &str) -> Option<Self> {
-        let Keeper::Lock(lock) = &self.0._keeper else { return None };
+        let Keeper::Lock(lock) = &self.0.keeper else { return None };
         Some(Self(Arc::new(Shared {
             path: self.path().join(name),
             account: self.account(),
             at_once: Arc::clone(&self.0.at_once),
-            _keeper: Keeper::Lock(Arc::clone(lock)),
+            keeper: Keeper::Lock(Arc::clone(lock)),
         })))
     }
 }
@@ -144,5 +144,36 @@ impl Cluster {
     /// Waits until no process of it is left, whoever started them.
     pub async fn gone(ground: &Ground, name: &str, limit: Duration) -> Result<(), LocalError> {
         until_gone(ground, name, limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_owner_at_a_time_has_a_directory_and_what_is_in_it_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a/b");
+        let ground = Ground::lasting(&path).unwrap();
+        let plot = ground.plot("plot").unwrap();
+        ground.make_directory(plot.path()).unwrap();
+        drop(ground);
+        assert!(matches!(Ground::lasting(&path), Err(LocalError::Held(_))), "a plot is held");
+        let left = plot.path().to_owned();
+        drop(plot);
+        assert!(left.exists());
+        assert!(Ground::lasting(&path).is_ok());
+        assert!(Ground::create().unwrap().plot("plot").is_none());
+    }
+
+    #[test]
+    fn a_directory_with_other_things_in_it_is_neither_taken_nor_changed() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("thesis.txt"), "").unwrap();
+        let before = fs::metadata(home.path()).unwrap().permissions();
+        assert!(matches!(Ground::lasting(home.path()), Err(LocalError::Foreign(_))));
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+        assert_eq!(fs::metadata(home.path()).unwrap().permissions(), before);
     }
 }

@@ -69,7 +69,7 @@ async fn begin(world: &str, note: &Path) {
         async move { drop(provider.create(&wanted(&name(index))).await) }
     });
     join_all(creating).await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn name(index: usize) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_postgres::error::SqlState;
 use tokio_util::task::AbortOnDropHandle;
 use watertight::local::cluster::{Cluster, Shutdown, random_password};
 use watertight::local::ground::Ground;
@@ -132,7 +133,7 @@ async fn only_the_owner_may_connect_and_no_password_is_logged() {
     cluster.create_role("guest", &guest, "").await.unwrap();
     let guest = Secret::new(url(&cluster, "guest", guest.expose(), "wt-closed"));
     let refused = login(&guest).await.expect_err("no guest is let in");
-    assert_eq!(refused.code().map(|it| it.code()), Some("42501"));
+    assert_eq!(refused.code().map(SqlState::code), Some("42501"));
     let limit = "select datconnlimit from pg_database where datname = 'wt-closed'";
     assert_eq!(cluster.ask("postgres", limit).await.unwrap().as_deref(), Some("30"));
     let log = std::fs::read_to_string(ground.path().join("server.log")).unwrap();
