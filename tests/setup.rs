@@ -292,9 +292,8 @@ async fn the_command_line_sets_a_database_up() {
     assert!(ran.err.contains("no setup is configured"), "{ran:?}");
 
     let configured = |keys: &str| {
-        program.configure(&format!(
-            "[provision]\nprovider = \"local\"\nlocal.directory = \"clusters\"\n{keys}"
-        ))
+        let provider = "provider = \"local\"\nlocal.directory = \"clusters\"";
+        program.configure(&format!("[provision]\n{provider}\n{keys}"));
     };
     configured("setup_sql = \"sql\"\nsetup_command = [\"sh\"]");
     let ran = program.run(&setup).await;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may say so")]
 
+#[expect(dead_code, reason = "its guests and other ways are for others")]
 #[path = "support/program.rs"]
 mod program;
 #[expect(dead_code, reason = "its metrics and its end are for others")]
