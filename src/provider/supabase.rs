@@ -29,7 +29,7 @@ use self::budget::Budget;
 use self::calling::{Question, Write};
 use self::operation::Operation;
 use self::options::{Connection, SupabaseOptions};
-use self::wire::{Created, DatabaseOf, Health, Pooler, Regions, is_reference};
+use self::wire::{DatabaseOf, Health, Pooler, Regions, Shown, is_reference};
 use super::{
     Answer, NewProject, Project, Provider, ProviderError, ProviderKind, Readiness, Refusal, Region,
 };
@@ -110,8 +110,8 @@ impl Supabase {
         // It happened. What cannot be read of it can be looked up by its name.
         let unclear =
             |told: &str| answer::unknown(operation, answer::Trouble::Unreadable(told.into()));
-        let created: Created = answer::json(&body).map_err(|told| unclear(&told))?;
-        let project = created.read(operation).map_err(|_| unclear("its reference is none"))?;
+        let shown: Shown = answer::json(&body).map_err(|told| unclear(&told))?;
+        let project = shown.read(operation).map_err(|_| unclear("its reference is none"))?;
         if project.name != wanted.name {
             return Err(unclear("it tells of another project"));
         }

@@ -84,7 +84,7 @@ impl Default for PaceOptions {
             minute: Duration::from_mins(1),
             patience: Duration::from_secs(30),
             longest_wait: Duration::from_mins(5),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             retry: Duration::from_secs(1),
             said: 1.0,
         }

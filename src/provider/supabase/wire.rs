@@ -31,8 +31,9 @@ pub(super) fn creation(options: &SupabaseOptions, wanted: &NewProject) -> Value 
     })
 }
 
+/// A project by itself, as its creation is answered.
 #[derive(Debug, Deserialize)]
-pub(super) struct Created {
+pub(super) struct Shown {
     r#ref: String,
     name: Option<String>,
     region: Option<String>,
@@ -40,7 +41,7 @@ pub(super) struct Created {
     status: Option<String>,
 }
 
-impl Created {
+impl Shown {
     pub(super) fn read(self, operation: Operation) -> Result<Project, ProviderError> {
         let Self { r#ref, name, region, created_at, status } = self;
         Listed { r#ref, name, region, inserted_at: created_at, status, is_branch: None }
@@ -48,11 +49,11 @@ impl Created {
     }
 }
 
-/// A project by its reference.
+/// As it is told by its reference.
 #[derive(Debug, Deserialize)]
 pub(super) struct DatabaseOf {
     #[serde(flatten)]
-    project: Created,
+    project: Shown,
     database: Option<Database>,
 }
 
