@@ -86,8 +86,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "provision",
         &[
-            "clock", "daemon", "dsn", "model", "probe", "provider", "registry", "saga", "schedule",
-            "secret", "setup", "stamp", "store",
+            "clock",
+            "daemon",
+            "dsn",
+            "inventory",
+            "model",
+            "probe",
+            "provider",
+            "registry",
+            "saga",
+            "schedule",
+            "secret",
+            "setup",
+            "stamp",
+            "store",
         ],
     ),
     // The edges.
