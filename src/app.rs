@@ -10,6 +10,7 @@ mod demo;
 mod gate;
 mod healthcheck;
 mod issues;
+mod orphans;
 mod platform;
 mod provider;
 mod provision;
@@ -142,6 +143,7 @@ async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyh
         Command::Deprovision(args) => {
             provision::deprovision(&cli.global, args, running, &here, stop).await
         }
+        Command::Orphans(command) => orphans::run(&cli.global, command, running, &here, stop).await,
         Command::Stamp(args) => stamp::stamp(&cli.global, args).await,
         Command::Setup(args) => setup::setup(&cli.global, args, stop).await,
         Command::Config(command) => configuration::run(&cli.global, *command),

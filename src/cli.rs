@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod issues;
 pub mod listing;
 pub mod manual;
+pub mod orphans;
 pub mod progress;
 pub mod provisioning;
 pub mod registry;
@@ -30,6 +31,7 @@ use clap::{Args, Parser, Subcommand};
 use self::arguments::{AcceptArgs, CheckArgs, DailyArgs, DemoArgs, PingArgs, VerifyArgs};
 use self::daemon::{GateArgs, HealthcheckArgs};
 use self::issues::IssuesCommand;
+use self::orphans::OrphansCommand;
 use self::provisioning::{DeprovisionArgs, ProvisionArgs};
 use self::registry::TenantsCommand;
 use self::stamp::{SetupArgs, StampArgs};
@@ -130,6 +132,9 @@ pub enum Command {
     Provision(ProvisionArgs),
     /// Take a tenant away: at once nobody is led there, and after a while its project is deleted
     Deprovision(DeprovisionArgs),
+    /// Compare the provider with the registry: projects that no tenant has
+    #[command(subcommand)]
+    Orphans(OrphansCommand),
     /// Write a signed stamp into tenants' databases, so that a copy of one is known wherever it turns up
     Stamp(StampArgs),
     /// Run the platform's own setup on a database: its SQL files, or its command

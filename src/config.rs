@@ -14,6 +14,7 @@ mod github;
 pub mod keys;
 mod load;
 pub mod problem;
+mod provider;
 mod provision;
 pub mod sections;
 mod show;

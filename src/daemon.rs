@@ -10,6 +10,7 @@
 //! - what a person said is stored before it is told.
 
 pub mod beside;
+pub mod stock;
 pub mod timetable;
 mod unkept;
 pub mod ways;
@@ -38,6 +39,7 @@ use crate::schedule::{self, Desk};
 use crate::standing::Standing;
 use crate::store::Store;
 
+use self::stock::Stocktaking;
 use self::unkept::{Kept, Unkept};
 
 /// What a scan is made with. Replaced whole when the configuration is reloaded; a running scan ends with its own.
@@ -60,6 +62,7 @@ pub struct Daemon {
     /// Tenants that leave, whatever a scan that began before still tells of them.
     leaving: Mutex<BTreeSet<TenantId>>,
     unkept: Unkept,
+    stocktaking: Stocktaking,
     metrics: Arc<Metrics>,
 }
 
@@ -78,8 +81,9 @@ impl Daemon {
     ) -> Self {
         let standing = watch::Sender::default();
         let (desk, unkept) = (Desk::default(), Unkept::default());
+        let stocktaking = Stocktaking::default();
         let (ways, leaving) = (watch::Sender::default(), Mutex::default());
-        Self { store, desk, settings, standing, ways, leaving, unkept, metrics }
+        Self { store, desk, settings, standing, ways, leaving, unkept, stocktaking, metrics }
     }
 
     pub fn desk(&self) -> &Desk {
@@ -196,7 +200,10 @@ impl Daemon {
         let read = self.stored("read the store", |store| Ok(Memory::read(store, clock::now())?));
         let memory = self.unkept.memory(read.await)?;
         let only = match &batch.scope {
-            Scope::Fleet => None,
+            Scope::Fleet => {
+                self.ask_for_stock();
+                None
+            }
             Scope::Tenants(ids) => Some(ids),
         };
         let progress = |stage, done: usize, total: usize| {
@@ -216,6 +223,7 @@ impl Daemon {
             ping: false,
             stop,
             progress: &progress,
+            stock: &|| self.stock(),
         };
         let cycle = settings.monitor.cycle(&snapshot, memory, ask).await;
         self.desk.progress(schedule::Stage::Conclusion, 0, 0);

@@ -17,6 +17,7 @@ mod health;
 mod index;
 mod leftovers;
 pub mod lifecycle;
+mod orphans;
 mod routes;
 mod rows;
 mod servers;
@@ -31,6 +32,7 @@ mod wording;
 mod cases;
 mod life_cases;
 mod notation;
+mod orphan_cases;
 mod single_cases;
 mod stamp_cases;
 
@@ -46,6 +48,7 @@ use self::streams::Streams;
 use crate::model::change::{Baseline, Change};
 use crate::model::finding::{Certainty, Claim, Health, Kind, Severity};
 use crate::model::fingerprint::Digest256;
+use crate::model::inventory::Inventory;
 use crate::model::observation::{Cause, Observation};
 use crate::model::operation::Leftover;
 use crate::model::policy::Policy;
@@ -73,6 +76,8 @@ pub struct Case<'a> {
     pub answered_before: &'a BTreeSet<TenantId>,
     /// Of operations.
     pub leftovers: &'a [Leftover],
+    /// `None` where no provider is asked, or it could not be read lately.
+    pub inventory: Option<&'a Inventory>,
     pub policy: &'a Policy,
     pub now: Timestamp,
 }
@@ -124,6 +129,7 @@ pub fn detect(case: &Case<'_>) -> Detection {
     claims.extend(hosts);
     claims.extend(health::claims(&index));
     claims.extend(leftovers::claims(&index));
+    claims.extend(orphans::claims(&index));
     let routes = routes::follow(&index, &servers, &streams);
     claims.extend(routes.claims);
     for (tenant, sentence) in routes.doubts {
@@ -156,7 +162,7 @@ fn judged(index: &Index<'_>, doubts: &mut Doubts) -> Vec<Judged> {
         .map(|(number, tenant)| {
             let mut targets = vec![unknown; tenant.targets.len()];
             for (target, outcome) in index.of_tenant(number) {
-                let condition = health::condition(index, outcome, index.place(*target));
+                let condition = health::condition(index, *target, outcome);
                 targets[target.target as usize] = condition;
             }
             Judged { doubts: doubts.take(number), targets }

@@ -33,6 +33,7 @@ mod look;
 mod metrics;
 mod operations;
 pub mod options;
+mod orphans;
 mod pages;
 mod paging;
 mod path;

@@ -96,6 +96,9 @@ pub mod route;
 // Where databases come from.
 pub mod provider;
 
+// What stands there.
+pub mod inventory;
+
 // What the platform itself puts into them.
 pub mod setup;
 

@@ -28,6 +28,7 @@ use crate::detect::{self, Case, Detection, candidates, verdict};
 use crate::model::change::Baseline;
 use crate::model::finding::Finding;
 use crate::model::fingerprint::Digest256;
+use crate::model::inventory::Stock;
 use crate::model::observation::Observation;
 use crate::model::policy::Policy;
 use crate::model::relation::{StreamLook, Witnessed};
@@ -49,6 +50,9 @@ use visits::Visits;
 
 const STOPPED: &str =
     "the scan was stopped before its end: what it had not looked at yet is unverified";
+
+const UNREAD: &str =
+    "what stands at the provider could not be read, and what is known of its projects stays";
 
 /// Recognises a target's secret without keeping it.
 pub type Recognise = Arc<dyn Fn(&TenantId, &TargetName, &Secret) -> Digest256 + Send + Sync>;
@@ -107,7 +111,12 @@ pub struct Ask<'a> {
     pub stop: &'a CancellationToken,
     /// Called with the stage, the steps that ended and their number.
     pub progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
+    /// What stands at the provider, asked for when all has been looked at: the latest that is known.
+    pub stock: &'a (dyn Fn() -> Stock + Sync),
 }
+
+/// Where no provider is asked.
+pub const NO_STOCK: &(dyn Fn() -> Stock + Sync) = &|| Stock::Nothing;
 
 impl Monitor {
     pub async fn cycle(&self, snapshot: &Arc<Snapshot>, memory: Memory, ask: Ask<'_>) -> Cycle {
@@ -127,6 +136,7 @@ impl Monitor {
         };
         let credentials = visits::credentials(snapshot);
         let stamps = stamps::judge(snapshot, &observations, &stamped, &self.stamp_keys);
+        let stock = (ask.stock)();
         let case = Case {
             tenants: &snapshot.tenants,
             observations: &observations,
@@ -139,6 +149,10 @@ impl Monitor {
             changes: &changes,
             answered_before: &answered_before,
             leftovers: &leftovers,
+            inventory: match &stock {
+                Stock::Read(inventory) => Some(inventory),
+                Stock::Nothing | Stock::Unread(_) => None,
+            },
             policy: &self.policy,
             now: clock::now(),
         };
@@ -151,6 +165,9 @@ impl Monitor {
         }
         cycle.report.warnings.clone_from(&snapshot.warnings);
         cycle.report.warnings.extend(stamps.warning);
+        if let Stock::Unread(why) = &stock {
+            cycle.report.warnings.push(format!("{UNREAD}: {why}"));
+        }
         cycle.report.warnings.extend(ask.stop.is_cancelled().then(|| STOPPED.to_owned()));
         (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
         cycle.stamps = stamps.seen;

@@ -17,6 +17,7 @@ mod drive;
 mod furnish;
 mod keep;
 pub mod options;
+pub mod orphan;
 mod parting;
 pub mod preflight;
 mod project;

@@ -20,6 +20,7 @@ pub mod judge;
 pub mod junit;
 pub mod layout;
 pub mod markdown;
+pub mod orphans;
 pub mod output;
 pub mod ping;
 pub mod reasons;

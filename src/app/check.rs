@@ -19,7 +19,7 @@ use crate::model::fingerprint::Digest256;
 use crate::model::report::Trigger;
 use crate::model::tenant::TenantId;
 use crate::monitor::memory::Memory;
-use crate::monitor::{Ask, Monitor};
+use crate::monitor::{Ask, Monitor, NO_STOCK};
 use crate::registry::row::{Field, RawRow, Typing};
 use crate::registry::{self, RegistryOptions, Snapshot};
 use crate::report;
@@ -52,6 +52,7 @@ pub(super) async fn check(
         ping: true,
         stop,
         progress: UNWATCHED,
+        stock: NO_STOCK,
     };
     let snapshot = Arc::new(snapshot);
     let cycle = monitor.cycle(&snapshot, Memory::default(), ask).await;

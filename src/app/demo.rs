@@ -22,7 +22,7 @@ use crate::cli::terminal::Surroundings;
 use crate::config::{Config, NoFile};
 use crate::demo::{self, Fleet};
 use crate::model::report::Trigger;
-use crate::monitor::Ask;
+use crate::monitor::{Ask, NO_STOCK};
 use crate::report::{self, Format, Style};
 
 pub(super) async fn demo(
@@ -126,6 +126,7 @@ async fn show(
         ping: false,
         stop,
         progress: UNWATCHED,
+        stock: NO_STOCK,
     };
     let cycle = watched(&monitor, &snapshot, platform.memory()?, ask, global, here).await;
     platform.keep(&cycle)?;

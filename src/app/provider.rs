@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::platform::stamp_keys;
 use super::{Ended, setup};
 use crate::config::{Config, sections};
+use crate::inventory::Source;
 use crate::metrics::Metrics;
 use crate::provider::local::Local;
 use crate::provider::postgres::Postgres;
@@ -31,6 +32,36 @@ pub(super) async fn equipment(
     let options = options(config, section);
     let provider = provider(config, section, metrics).await?;
     Ok(provider.map(|provider| Some(Equipment { provider, options })))
+}
+
+/// Who is asked what stands at the provider: the reader of `[provider]`, or else whoever provides new databases.
+pub(super) fn source(
+    config: &Config,
+    equipment: Option<&Equipment>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Option<Arc<Source>>> {
+    let ignored = config.ignored();
+    let provider: Arc<dyn Provider> = match (config.reading_options(), equipment) {
+        (Some(options), _) => Arc::new(Supabase::new(options, Arc::clone(metrics))?),
+        (None, Some(equipment)) => Arc::clone(&equipment.provider),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Arc::new(Source { provider, ignored })))
+}
+
+/// The same for a command that provisions nothing. The clusters of this machine belong to whoever runs them, and a
+/// command that only looks starts none.
+pub(super) async fn source_to_look_at(
+    config: &Config,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Result<Option<Arc<Source>>, Ended>> {
+    let section = config.provision.as_ref().filter(|it| {
+        config.reading_options().is_none()
+            && ProviderKind::parse(&it.provider) != Some(ProviderKind::Local)
+    });
+    let Some(section) = section else { return Ok(Ok(source(config, None, metrics)?)) };
+    let provider = provider(config, section, metrics).await?;
+    Ok(provider.map(|provider| Some(Arc::new(Source { provider, ignored: config.ignored() }))))
 }
 
 /// The same provider under the options of a new configuration.

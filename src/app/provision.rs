@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::platform::{Platform, Use};
-use super::provider::equipment;
+use super::provider::{equipment, source};
 use super::serve::Running;
 use super::serve::live::settings;
 use super::{Ended, print};
@@ -189,27 +189,39 @@ fn checked(
 }
 
 /// This process as the daemon of its store.
-struct Ours {
-    daemon: Arc<Daemon>,
-    provisioner: Arc<Provisioner>,
+pub(super) struct Ours {
+    pub(super) daemon: Arc<Daemon>,
+    pub(super) provisioner: Arc<Provisioner>,
 }
 
 impl Ours {
     async fn of(platform: &Platform, running: Running) -> anyhow::Result<Result<Self, Ended>> {
+        if platform.config.provision.is_none() {
+            return Ok(Err(Ended::refused(UNEQUIPPED)));
+        }
+        Self::perhaps_unequipped(platform, running).await
+    }
+
+    /// Where nothing can be provisioned, it can still look.
+    pub(super) async fn perhaps_unequipped(
+        platform: &Platform,
+        running: Running,
+    ) -> anyhow::Result<Result<Self, Ended>> {
         let settings = match settings(&platform.config, platform.recognise()) {
             Ok(settings) => settings,
             Err(refused) => return Ok(Err(refused)),
         };
         let equipment = match equipment(&platform.config, &running.metrics).await? {
-            Ok(Some(equipment)) => equipment,
-            Ok(None) => return Ok(Err(Ended::refused(UNEQUIPPED))),
+            Ok(equipment) => equipment,
             Err(refused) => return Ok(Err(refused)),
         };
+        let source = source(&platform.config, equipment.as_ref(), &running.metrics)?;
         let (_, settings) = watch::channel(Arc::new(settings));
-        let (_, equipment) = watch::channel(Some(Arc::new(equipment)));
+        let (_, equipment) = watch::channel(equipment.map(Arc::new));
         let store = Arc::clone(&platform.store);
         let daemon = Arc::new(Daemon::new(store, settings, running.metrics));
         daemon.recall().await?;
+        daemon.take_stock_from(source);
         let provisioner = Arc::new(Provisioner::new(Arc::clone(&daemon), equipment));
         Ok(Ok(Self { daemon, provisioner }))
     }

@@ -28,7 +28,7 @@ use self::outside::Clients;
 use self::reload::Reloading;
 use super::Ended;
 use super::platform::{Platform, Use, configuration};
-use super::provider::equipment;
+use super::provider::{equipment, source};
 use crate::cli::Global;
 use crate::clock;
 use crate::config::NoFile;
@@ -105,6 +105,7 @@ pub(super) async fn run(
         Ok(equipment) => watch::Sender::new(equipment.map(Arc::new)),
         Err(refused) => return Ok(refused),
     };
+    let source = source(&platform.config, equipment.borrow().as_deref(), &metrics)?;
     let listen = &platform.config.http.listen;
     let listener = match TcpListener::bind(listen).await {
         Ok(listener) => listener,
@@ -116,6 +117,7 @@ pub(super) async fn run(
     let store = Arc::clone(&platform.store);
     let daemon = Arc::new(Daemon::new(store, served.settings(), Arc::clone(&metrics)));
     daemon.recall().await?;
+    daemon.take_stock_from(source);
     metrics.config_taken(clock::now());
     tracing::info!("watertight listens on {}", listener.local_addr().context("ask for the port")?);
     let tasks = Tasks::new(stop.clone());
@@ -175,6 +177,11 @@ fn start(
         scanner.scan_until(&until).await;
         Ok(())
     });
+    let (reader, until) = (Arc::clone(daemon), stop.clone());
+    tasks.spawn("inventory", async move {
+        reader.take_stock_until(&until).await;
+        Ok(())
+    });
     let (keeper, hours, until) = (Arc::clone(daemon), served.timetable(), stop.clone());
     tasks.spawn("timetable", async move {
         // While it keeps the hours, the schedule is up.
@@ -187,6 +194,7 @@ fn start(
     let (global, config) = (global.clone(), platform.config.clone());
     let reloading = Reloading {
         global,
+        daemon: Arc::clone(daemon),
         config,
         recognise: platform.recognise(),
         served,

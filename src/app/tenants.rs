@@ -84,12 +84,7 @@ async fn add(platform: &Platform, args: &AddArgs) -> anyhow::Result<Ended> {
     let mut fields = vec![field("id", args.id.as_str()), field("database_url", args.url.expose())];
     fields.extend(args.subdomain.as_deref().map(|it| field("subdomain", it)));
     fields.extend(args.name.as_deref().map(|it| field("name", it)));
-    let password = match args.password() {
-        Some(SecretRef::Environment(name)) => Some(format!("${{{name}}}")),
-        Some(SecretRef::File(path)) => Some(format!("file:{}", path.display())),
-        Some(SecretRef::Inline(_)) | None => None,
-    };
-    fields.extend(password.as_deref().map(|it| field("password", it)));
+    fields.extend(password(args.password()));
     let row = RawRow::read(fields, None, Typing::Strict);
     put(platform, vec![row], "the command line", args.dry_run).await
 }
@@ -103,7 +98,7 @@ async fn import(platform: &Platform, args: &ImportArgs) -> anyhow::Result<Ended>
 }
 
 /// All of the rows or none.
-async fn put(
+pub(super) async fn put(
     platform: &Platform,
     rows: Vec<RawRow>,
     source: &str,
@@ -150,6 +145,16 @@ async fn remove(platform: &Platform, args: &RemoveArgs) -> anyhow::Result<Ended>
     Ok(Ended::Well)
 }
 
-fn field(key: &str, value: &str) -> Field {
+/// Where it stands, as a row names it.
+pub(super) fn password(place: Option<SecretRef>) -> Option<Field> {
+    let place = match place? {
+        SecretRef::Environment(name) => format!("${{{name}}}"),
+        SecretRef::File(path) => format!("file:{}", path.display()),
+        SecretRef::Inline(_) => return None,
+    };
+    Some(field("password", &place))
+}
+
+pub(super) fn field(key: &str, value: &str) -> Field {
     Field { key: key.to_owned(), value: value.into(), line: None }
 }

@@ -13,6 +13,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::platform::{Platform, UNWATCHED, Use, configuration, names_nobody, watched};
+use super::provider::source_to_look_at;
 use super::{Ended, print};
 use crate::cli::Global;
 use crate::cli::arguments::{PingArgs, ReportArgs, VerifyArgs};
@@ -20,6 +21,9 @@ use crate::cli::progress::Progress;
 use crate::cli::terminal::Surroundings;
 use crate::client::local::{LocalDaemon, Told};
 use crate::config::NoFile;
+use crate::daemon::stock::Ledger;
+use crate::metrics::Metrics;
+use crate::model::inventory::Stock;
 use crate::model::report::{Report, Trigger};
 use crate::model::tenant::{Tenant, TenantId};
 use crate::monitor::Ask;
@@ -57,6 +61,9 @@ pub(super) async fn ping(
     };
     scan.run(global, Use::Reads, here, stop).await
 }
+
+/// For a provider to tell what stands there.
+const PROVIDER: Duration = Duration::from_secs(30);
 
 struct Scan<'a> {
     tenants: &'a [TenantId],
@@ -108,6 +115,7 @@ impl Scan<'_> {
             Ok(monitor) => monitor,
             Err(refused) => return Ok(refused),
         };
+        let stock = self.stock(&platform, &snapshot).await?;
         let last = if only.is_empty() { None } else { platform.last_report()? };
         let ask = Ask {
             id: None,
@@ -117,6 +125,7 @@ impl Scan<'_> {
             ping: self.ping,
             stop,
             progress: UNWATCHED,
+            stock: &|| stock.clone(),
         };
         let cycle = watched(&monitor, &snapshot, platform.memory()?, ask, global, here).await;
         self.deliver(&cycle.report, &snapshot.tenants, here.style(global))?;
@@ -124,6 +133,29 @@ impl Scan<'_> {
             platform.keep(&cycle)?;
         }
         Ok(Ended::Judged(exit_code(&cycle.report, &self.judgement)))
+    }
+
+    /// What stands at the provider, read before the scan: nobody waits here for the next one. A provider that is away
+    /// costs its own findings and no other.
+    async fn stock(&self, platform: &Platform, snapshot: &Snapshot) -> anyhow::Result<Stock> {
+        if self.ping {
+            return Ok(Stock::Nothing);
+        }
+        let metrics = Arc::new(Metrics::default());
+        let source = match source_to_look_at(&platform.config, &metrics).await? {
+            Ok(Some(source)) => source,
+            Ok(None) => return Ok(Stock::Nothing),
+            Err(refused) => return Ok(Stock::Unread(refused.lines().join("; ").into())),
+        };
+        let provider = source.provider.kind().label();
+        let made = Ledger::read(&platform.store, provider)?.made;
+        match source.read(&snapshot.tenants, made, None, PROVIDER).await {
+            Ok(inventory) => {
+                let ledger = Ledger::read(&platform.store, provider)?;
+                Ok(Stock::Read(Arc::new(ledger.complete(inventory))))
+            }
+            Err(error) => Ok(Stock::Unread(format!("{:#}", anyhow::Error::new(error)).into())),
+        }
     }
 
     fn deliver(&self, report: &Report, tenants: &[Tenant], style: Style) -> anyhow::Result<()> {

@@ -15,9 +15,15 @@ use crate::model::stamp::SeenStamp;
 use crate::model::tenant::TenantId;
 use crate::registry::row::RawRow;
 use crate::report::json;
+use crate::report::orphans::Listing;
 
 /// For a write: it waits at most for a scan that is being stored.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// For what the daemon asks a provider first, which has minutes for its answer, and a project's deletion some more.
+const PROVIDER: Duration = Duration::from_mins(15);
+
+const ORPHANS: &str = "/local/v1/orphans";
 
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
@@ -72,6 +78,23 @@ pub struct Wanted<'a> {
     pub name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<&'a str>,
+}
+
+/// A project that is to be deleted.
+#[derive(Debug, Serialize)]
+pub struct Parting<'a> {
+    pub project: &'a str,
+    /// The same name again. Without it nothing is deleted.
+    pub confirm: Option<&'a str>,
+    /// Whether it need not be one that an operation of the daemon's store made.
+    pub not_ours: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Parted {
+    pub deleted: bool,
+    /// What would be deleted.
+    pub told: Option<String>,
 }
 
 /// What of a stamp the daemon is to remember.
@@ -203,6 +226,28 @@ impl LocalDaemon {
                 let begun: Begun = response.json().await.map_err(|it| self.asked(it))?;
                 let id = OperationId::parse(&begun.id);
                 id.map(Told::Done).map_err(|error| LocalError::Failed(error.to_string()))
+            }
+            Told::Refused(problems) => Ok(Told::Refused(problems)),
+        }
+    }
+
+    /// What stands at the provider without a tenant. It is read for this answer.
+    pub async fn orphans(&self) -> Result<Told<Listing>, LocalError> {
+        let request = self.request(Method::GET, ORPHANS).timeout(PROVIDER);
+        match self.send(request).await? {
+            Told::Done(response) => {
+                response.json().await.map(Told::Done).map_err(|it| self.asked(it))
+            }
+            Told::Refused(problems) => Ok(Told::Refused(problems)),
+        }
+    }
+
+    /// Deletes a project that is no tenant's, or says what would be deleted.
+    pub async fn part_with(&self, parting: &Parting<'_>) -> Result<Told<Parted>, LocalError> {
+        let request = self.request(Method::POST, ORPHANS).json(parting).timeout(PROVIDER);
+        match self.send(request).await? {
+            Told::Done(response) => {
+                response.json().await.map(Told::Done).map_err(|it| self.asked(it))
             }
             Told::Refused(problems) => Ok(Told::Refused(problems)),
         }

@@ -45,6 +45,9 @@ pub(super) fn problems(config: &Config, lines: &BTreeMap<String, u32>) -> Vec<Pr
     for (key, message, remedy) in config.provision.iter().flat_map(super::provision::problems) {
         told.tell(&key, &message, &remedy);
     }
+    for (key, message, remedy) in super::provider::problems(config) {
+        told.tell(&key, &message, &remedy);
+    }
     for (key, message, remedy) in config.github.iter().flat_map(super::github::problems) {
         told.tell(&key, &message, &remedy);
     }

@@ -10,7 +10,7 @@ use crate::provider::local::LocalOptions;
 use crate::provider::postgres::PostgresOptions;
 use crate::provider::supabase::options::{Connection, PaceOptions, SupabaseOptions};
 
-const SUPABASE: &str = "https://api.supabase.com";
+pub(super) const SUPABASE: &str = "https://api.supabase.com";
 const SUPABASE_HOSTS: [&str; 2] = ["supabase.com", "supabase.co"];
 
 impl Config {
@@ -107,12 +107,12 @@ fn supabase(section: &ProvisionSupabase) -> Vec<(String, String, String)> {
 }
 
 /// Paths are put behind it.
-fn is_base(url: &Url) -> bool {
+pub(super) fn is_base(url: &Url) -> bool {
     url.is_safe() && !url.expose().contains(['?', '#', '@'])
 }
 
 /// Becomes part of an address.
-fn is_word(text: &str) -> bool {
+pub(super) fn is_word(text: &str) -> bool {
     (1..=100).contains(&text.len())
         && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
 }

@@ -231,8 +231,11 @@ pub struct Provider {
     pub kind: String,
     /// Default: the provider's own.
     pub api_url: Option<Url>,
+    /// Whose projects are read. Needed with `read_token`, and with neither where `provision` has a provider to ask.
     pub organization: Option<String>,
+    /// May read the organisation's projects, and need be able to do nothing else.
     pub read_token: Option<Hidden>,
+    /// Projects that are no tenant's: their names or references.
     #[serde(default)]
     pub ignore: Vec<Ignore>,
 }

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Daemon, Settings};
 use crate::model::report::{Report, Trigger};
-use crate::monitor::Ask;
 use crate::monitor::memory::{KnownRows, Memory};
+use crate::monitor::{Ask, NO_STOCK};
 use crate::probe::Prober;
 use crate::registry::row::RawRow;
 use crate::registry::{self, RegistryError, Snapshot};
@@ -57,6 +57,7 @@ impl Daemon {
             ping: company == Company::Alone,
             stop,
             progress: &|_, _, _| (),
+            stock: NO_STOCK,
         };
         Ok(settings.monitor.cycle(&snapshot, Memory::default(), ask).await.report)
     }

@@ -6,6 +6,7 @@
 //! Invariants:
 //! - a standby refuses writes by its nature: only a primary is `read_only`;
 //! - what was not tried is unknown, neither healthy nor ill;
+//! - a paused project is ill for that reason, whatever its address answers meanwhile, and no sign that we fail ourselves;
 //! - a maintenance window, or an announced change of the kind, silences the claim, not the condition; what is expected to
 //!   fail is no sign that we fail ourselves.
 
@@ -19,7 +20,7 @@ use super::index::{Index, Look};
 use super::wording::{count, names, steps};
 use crate::model::finding::{Certainty, Claim, Evidence, Fact, Health, Kind, Severity};
 use crate::model::observation::{Cause, Outcome};
-use crate::model::tenant::TenantId;
+use crate::model::tenant::{TargetRef, TenantId};
 
 /// The server refuses all writes at about 2 100 million transactions; this leaves weeks to act.
 const OLDEST_TRANSACTION: u32 = 1_500_000_000;
@@ -41,15 +42,17 @@ const SUPPORT_ENDS: [(u32, Date); 6] = [
     (18, date(2030, 11, 14)),
 ];
 
-/// How one target fares. `place` is its own among those that answered.
-pub(super) fn condition(index: &Index<'_>, outcome: &Outcome, place: Option<usize>) -> Condition {
+/// How one target fares.
+pub(super) fn condition(index: &Index<'_>, target: TargetRef, outcome: &Outcome) -> Condition {
     match outcome {
         Outcome::Failed(failure) => {
-            Condition { health: Health::Unhealthy, cause: Some(failure.cause) }
+            let cause =
+                if index.is_paused(target) { Cause::ProjectInactive } else { failure.cause };
+            Condition { health: Health::Unhealthy, cause: Some(cause) }
         }
         Outcome::NotTried(_) => Condition { health: Health::Unknown, cause: None },
         Outcome::Seen(_) => {
-            let look = place.map(|it| &index.looks[it]);
+            let look = index.place(target).map(|it| &index.looks[it]);
             if look.is_some_and(refuses_writes) {
                 Condition { health: Health::Unhealthy, cause: Some(Cause::ReadOnly) }
             } else if look.is_some_and(|it| !limits(index, it).is_empty()) {
@@ -129,7 +132,7 @@ fn monitor_suspect(index: &Index<'_>) -> Option<Claim> {
     for visits in index.observed.chunk_by(|one, other| one.0.tenant == other.0.tenant) {
         let tenant = visits[0].0.tenant;
         let id = index.id(tenant);
-        let counts = index.case.answered_before.contains(id);
+        let counts = index.case.answered_before.contains(id) && !index.is_paused(visits[0].0);
         if !counts || expected(index, tenant, Kind::Unhealthy) {
             continue;
         }
@@ -179,6 +182,10 @@ fn unhealthy(index: &Index<'_>, tenant: u32) -> Option<Claim> {
     let mut worst: Option<(Cause, String)> = None;
     for (target, outcome) in index.of_tenant(tenant) {
         let (cause, detail) = match outcome {
+            Outcome::Failed(failure) if index.is_paused(*target) => (
+                Cause::ProjectInactive,
+                format!("its provider says that it is paused; {}", failure.detail),
+            ),
             Outcome::Failed(failure) => (failure.cause, failure.detail.to_string()),
             Outcome::Seen(_)
                 if index.place(*target).is_some_and(|it| refuses_writes(&index.looks[it])) =>

@@ -12,6 +12,7 @@ use super::Case;
 use crate::model::change::Baseline;
 use crate::model::finding::Kind;
 use crate::model::fingerprint::Fingerprint;
+use crate::model::inventory::Condition;
 use crate::model::observation::{Outcome, Sighting};
 use crate::model::tenant::{Target, TargetName, TargetRef, Tenant, TenantId};
 
@@ -106,6 +107,13 @@ impl<'a> Index<'a> {
     pub(super) fn planned(&self, tenant: u32, kind: Kind) -> bool {
         let id = self.id(tenant);
         self.case.changes.iter().any(|it| it.covers(id, kind, self.case.now))
+    }
+
+    /// Whether the provider says that the project behind the target is paused.
+    pub(super) fn is_paused(&self, target: TargetRef) -> bool {
+        let Some(inventory) = self.case.inventory else { return false };
+        let mut projects = inventory.named_by(&self.row(target).address);
+        projects.any(|it| inventory.listed(it).is_some_and(|it| it.condition == Condition::Paused))
     }
 
     /// Whether one of the two is registered as a deliberate copy of the other.

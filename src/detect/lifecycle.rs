@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::index::Index;
-use super::{Case, Detection};
+use super::{Case, Detection, orphans};
 use crate::model::change::Identity;
 use crate::model::finding::{Claim, Fact, Finding, FindingId, Health, Kind, Severity, State};
 use crate::model::fingerprint::{Digest256, Fingerprint};
@@ -54,6 +54,8 @@ pub struct Examined {
     pub stamps_unread: BTreeSet<TenantId>,
     /// In the registry, whether visited or not.
     pub registered: BTreeSet<TenantId>,
+    /// Whose every project the provider has; `None` where the provider was not read.
+    pub projects_there: Option<BTreeSet<TenantId>>,
     /// So many failed at once that our own side is suspected.
     pub mass_failure: bool,
     /// Only some tenants were asked for.
@@ -69,6 +71,7 @@ impl Examined {
         };
         (examined.veiled, examined.powers_withheld) = withheld(&Index::new(case));
         examined.stamps_unread = stamps_unread(case);
+        examined.projects_there = case.inventory.map(|it| orphans::whole(it, case.tenants));
         let visited: BTreeSet<_> = case.observations.iter().map(|it| it.target).collect();
         let tenants: BTreeSet<u32> = visited.iter().map(|it| it.tenant).collect();
         for ((number, tenant), judged) in (0_u32..).zip(case.tenants).zip(&detection.tenants) {
@@ -113,6 +116,10 @@ impl Examined {
             Kind::Degraded => all(&self.healthy),
             // What is left is known from the store: where nothing tells it, a person has seen to it.
             Kind::OperationStuck | Kind::DatabaseHandedOutTwice => true,
+            // Read whole, and no orphan among it.
+            Kind::OrphanedProject => self.projects_there.is_some(),
+            Kind::MissingProject if finding.tenants.is_disjoint(&self.registered) => true,
+            Kind::MissingProject => self.projects_there.as_ref().is_some_and(all),
             Kind::MonitorSuspect => !self.mass_failure && !self.partial,
             Kind::RegistryConflict => {
                 let left: BTreeSet<TenantId> =
@@ -195,6 +202,8 @@ pub const fn judged(kind: Kind) -> bool {
             | Kind::SharedHost
             | Kind::Unhealthy
             | Kind::Degraded
+            | Kind::OrphanedProject
+            | Kind::MissingProject
     )
 }
 

@@ -5,7 +5,8 @@
 //!
 //! One line per target, `acme sys=1 start=5 oid=16385`, or per further way to it, `acme/endpoints.replica …`; what is
 //! left out is the line's own and unremarkable, `?` is withheld. Other lines begin with a word: `witness`, `stream`,
-//! `policy`, `exception`, `baseline`, `change`, `password`, `stamp`, `before`, `duplicate`.
+//! `policy`, `exception`, `baseline`, `change`, `password`, `stamp`, `before`, `duplicate`; of an inventory `provider`,
+//! `listed`, `absent`, `elsewhere`, `made`, `busy`, `moving`, `ignore`.
 
 #![cfg(test)]
 
@@ -20,9 +21,11 @@ use crate::model::address::{Address, NamedProject, ProjectPlace, Provider, Route
 use crate::model::change::{Baseline, Change, Identity, PlannedKinds};
 use crate::model::finding::Kind;
 use crate::model::fingerprint::{Digest256, Fingerprint};
+use crate::model::inventory::{Condition, Ignored, Inventory, Listed, Made};
 use crate::model::observation::{
     Cause, Encryption, Failure, Observation, Outcome, Power, Reason, Sighting, Transport, Vitals,
 };
+use crate::model::operation::OperationId;
 use crate::model::policy::{Exception, Isolation, Pattern, Policy};
 use crate::model::relation::{Doubt, Receiver, Seat, Sender, StreamEnd, StreamLook, Witnessed};
 use crate::model::stamp::{Expected, StampLook, StampVerdict};
@@ -44,6 +47,7 @@ pub(super) struct World {
     pub(super) baselines: Vec<Baseline>,
     pub(super) changes: Vec<Change>,
     pub(super) answered_before: BTreeSet<TenantId>,
+    pub(super) inventory: Option<Inventory>,
     pub(super) policy: Policy,
 }
 
@@ -68,6 +72,7 @@ impl World {
             baselines: Vec::new(),
             changes: Vec::new(),
             answered_before: BTreeSet::new(),
+            inventory: None,
             policy: Policy::default(),
         };
         for (number, line) in text.lines().map(str::trim).filter(|it| !it.is_empty()).enumerate() {
@@ -90,6 +95,7 @@ impl World {
             changes: &self.changes,
             answered_before: &self.answered_before,
             leftovers: &[],
+            inventory: self.inventory.as_ref(),
             policy: &self.policy,
             now: now(),
         }
@@ -134,6 +140,15 @@ impl World {
                 tenants: words.bare[1..].iter().map(|it| id(it)).collect(),
                 rows: words.bare[1..].iter().map(|_| origin()).collect(),
             }),
+            "provider" => {
+                let provider = words.bare[0].into();
+                self.inventory = Some(Inventory { provider, ..Inventory::default() });
+            }
+            "listed" | "absent" | "elsewhere" | "made" | "busy" | "moving" | "ignore" => {
+                let mut inventory = self.inventory.take().unwrap();
+                stand(&mut inventory, first, words);
+                self.inventory = Some(inventory.ordered());
+            }
             name => self.look(number, name, words),
         }
     }
@@ -269,6 +284,40 @@ impl World {
             },
             since: Timestamp::UNIX_EPOCH,
         });
+    }
+}
+
+/// `listed abc name=x paused since=2026-11-23T11:30:00Z`, `made abc op=1 for=acme`, `ignore x* until=2027-01-01T00:00:00Z`.
+fn stand(inventory: &mut Inventory, what: &str, words: &Words<'_>) {
+    let name = words.bare[0];
+    let operation = |digit: &str| OperationId::of(digit.parse().unwrap());
+    match what {
+        "listed" => inventory.projects.push(Listed {
+            reference: name.into(),
+            name: words.get("name").unwrap_or(name).into(),
+            condition: match (words.has("paused"), words.has("going")) {
+                (true, _) => Condition::Paused,
+                (_, true) => Condition::Going,
+                _ => Condition::Standing,
+            },
+            created_at: None,
+            since: words.get("since").map_or(Timestamp::UNIX_EPOCH, |it| it.parse().unwrap()),
+            branch: words.has("branch"),
+        }),
+        "absent" => drop(inventory.absent.insert(name.into())),
+        "elsewhere" => drop(inventory.elsewhere.insert(name.into())),
+        "made" => inventory.made.push(Made {
+            reference: name.into(),
+            operation: operation(words.get("op").unwrap()),
+            tenant: id(words.get("for").unwrap()),
+        }),
+        "busy" => drop(inventory.busy.insert(operation(name))),
+        "moving" => drop(inventory.moving.insert(id(name))),
+        _ => inventory.ignored.push(Ignored {
+            project: Pattern(name.into()),
+            reason: "no tenant".into(),
+            until: words.get("until").map(|it| it.parse().unwrap()),
+        }),
     }
 }
 

@@ -72,6 +72,8 @@ fn time_limit(shared: &Shared, request: &Request) -> Duration {
     let asks_for_a_scan = request.method() == Method::POST;
     match request.uri().path() {
         routes::LOCAL_SCANS if asks_for_a_scan => Duration::MAX,
+        // A provider has minutes for its answer.
+        routes::LOCAL_ORPHANS => Duration::MAX,
         routes::SCANS if asks_for_a_scan => limits.wait.saturating_add(limits.answer),
         _ => limits.answer,
     }

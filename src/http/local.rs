@@ -13,17 +13,17 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{post, put};
+use axum::routing::{get, post, put};
 use serde::{Deserialize, Serialize};
 
 use super::body::{Body, MaybeBody};
 use super::caller::{Operator, Provisioner, Scanner};
 use super::problem::{Kind, Problem};
-use super::reports;
 use super::routes;
 use super::said::Moment;
 use super::scans::{self, ScanRequest};
 use super::state::Shared;
+use super::{orphans, reports};
 use crate::clock;
 use crate::model::report::Trigger;
 use crate::model::stamp::SeenStamp;
@@ -39,6 +39,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/local/v1/changes", post(accept))
         .route("/local/v1/tenants", put(put_tenants).delete(remove_tenants))
         .route("/local/v1/stamps", post(intend_stamps).put(confirm_stamps))
+        .route(routes::LOCAL_ORPHANS, get(orphans::list).post(orphans::part))
 }
 
 /// Answered with the report when it is there, however long that takes: whoever waits can hang up.

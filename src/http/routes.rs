@@ -29,6 +29,7 @@ pub(super) const ANYBODYS: [&str; 2] = ["/-/healthy", "/-/ready"];
 
 pub(super) const SCANS: &str = "/api/v1/scans";
 pub(super) const LOCAL_SCANS: &str = "/local/v1/scans";
+pub(super) const LOCAL_ORPHANS: &str = "/local/v1/orphans";
 
 /// In bytes: a smaller answer fits into a packet as it is.
 const WORTH_COMPRESSING: u16 = 1_024;

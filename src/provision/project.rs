@@ -17,7 +17,7 @@ use super::keep::{self, Patience};
 use super::unique;
 use crate::clock;
 use crate::model::operation::{OperationId, Step};
-use crate::provider::{NewProject, Project, ProjectState, ProviderError};
+use crate::provider::{NewProject, Project, ProjectState, Provider, ProviderError};
 use crate::store::Store;
 use crate::store::claims::{Claimed, Given};
 
@@ -94,11 +94,15 @@ async fn made(course: &Course<'_>) -> Result<Project, Trouble> {
     }
 }
 
+/// What a project is claimed as.
+pub(super) fn claim(provider: &str, reference: &str) -> String {
+    format!("{PROJECTS}{provider}/{reference}")
+}
+
 /// From now on the project is this operation's, on the disk, unless somebody has it.
 async fn take(course: &mut Course<'_>, project: &Project) -> Result<(), Trouble> {
     give(course, project).await?;
-    let claim =
-        format!("{PROJECTS}{}/{}", course.equipment.provider.kind().label(), project.reference);
+    let claim = claim(course.equipment.provider.kind().label(), &project.reference);
     claim_for(course, BTreeSet::from([claim])).await?;
     let tenant = course.tenant().clone();
     let fleet = course.daemon.fleet_now().await?;
@@ -202,27 +206,45 @@ pub(super) async fn remove(
     delete(course, reference).await
 }
 
-/// Until the provider has it no more.
 async fn delete(course: &Course<'_>, reference: &str) -> Result<(), Trouble> {
     let provider = &course.equipment.provider;
     let mut patience = Patience::new(&course.equipment, course.equipment.options.undoing());
+    absent(&**provider, &mut patience, reference).await.map_err(|error| match error {
+        Stays::Failed(error) => Trouble::of(error),
+        error @ Stays::There(_) => Trouble::failed(error.to_string()),
+    })?;
+    gone(course, reference).await
+}
+
+/// Why a project is there after its deletion.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stays {
+    #[error("the provider does not delete it")]
+    Failed(#[source] ProviderError),
+    #[error("the project {0} was deleted and is still there")]
+    There(Box<str>),
+}
+
+/// Until the provider has it no more, or there is no patience left.
+pub(super) async fn absent(
+    provider: &dyn Provider,
+    patience: &mut Patience,
+    reference: &str,
+) -> Result<(), Stays> {
     loop {
         // Whatever the answer says, the provider's own list decides.
         let asked = provider.delete(reference).await;
         match provider.project(reference).await {
-            Ok(None) => return gone(course, reference).await,
-            Ok(Some(it)) if it.state == ProjectState::Going => {
-                return gone(course, reference).await;
-            }
+            Ok(None) => return Ok(()),
+            Ok(Some(it)) if it.state == ProjectState::Going => return Ok(()),
             Ok(Some(_)) | Err(_) => {}
         }
         if let Err(error) = asked {
             if !patience.outlasts(&error).await {
-                return Err(Trouble::of(error));
+                return Err(Stays::Failed(error));
             }
         } else if !patience.wait().await {
-            let why = format!("the project {reference} was deleted and is still there");
-            return Err(Trouble::failed(why));
+            return Err(Stays::There(reference.into()));
         }
     }
 }

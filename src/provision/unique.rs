@@ -109,7 +109,7 @@ fn judge(tenant: &TenantId, report: &Report, known: &BTreeMap<TenantId, Identity
     ))
 }
 
-fn sharers(tenant: &TenantId, findings: &[Finding]) -> BTreeSet<TenantId> {
+pub(super) fn sharers(tenant: &TenantId, findings: &[Finding]) -> BTreeSet<TenantId> {
     findings
         .iter()
         .filter(|it| it.claim.kind.breaches() && it.claim.tenants.contains(tenant))

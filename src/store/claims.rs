@@ -136,6 +136,17 @@ impl Store {
         })
     }
 
+    /// The operation that has claimed it.
+    pub fn claimant(&self, identity: &str) -> Result<Option<OperationId>, StoreError> {
+        self.read("read who claims a database", |transaction| {
+            let mut select =
+                transaction.prepare_cached("SELECT operation FROM claims WHERE identity = ?1")?;
+            let found: Option<String> =
+                select.query_row([identity], |row| row.get(0)).optional()?;
+            Ok(found.map(|it| rows_of::id(&it)).transpose()?)
+        })
+    }
+
     /// Lets go of those claims of the operation whose names begin so; of all, where it is empty.
     pub fn release_claims(
         &self,

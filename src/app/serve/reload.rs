@@ -16,10 +16,11 @@ use super::outside::Clients;
 use super::systemd;
 use crate::app::Ended;
 use crate::app::platform::configuration;
-use crate::app::provider::renewed;
+use crate::app::provider::{renewed, source};
 use crate::cli::Global;
 use crate::clock;
 use crate::config::{Config, NoFile, sections};
+use crate::daemon::Daemon;
 use crate::metrics::Metrics;
 use crate::monitor::Recognise;
 use crate::provision::options::Equipment;
@@ -29,6 +30,7 @@ pub(super) type Request = oneshot::Sender<Result<(), Vec<String>>>;
 
 pub(super) struct Reloading {
     pub(super) global: Global,
+    pub(super) daemon: Arc<Daemon>,
     /// What runs now.
     pub(super) config: Config,
     pub(super) recognise: Recognise,
@@ -89,6 +91,13 @@ impl Reloading {
         let live = Live::of(&config, Arc::clone(&self.recognise), &self.clients, &self.metrics)
             .map_err(Ended::lines)?;
         let equipment = self.equipment.borrow().as_ref().and_then(|it| renewed(it, &config));
+        // One that stays keeps what it knows of its provider's patience.
+        let reads_otherwise = self.config.provider != config.provider;
+        let source = source(&config, equipment.as_ref(), &self.metrics)
+            .map_err(|error| vec![format!("{error:#}")])?;
+        if reads_otherwise {
+            self.daemon.take_stock_from(source);
+        }
         self.equipment.send_replace(equipment.map(Arc::new));
         self.served.replace(live);
         self.config = config;

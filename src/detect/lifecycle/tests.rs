@@ -405,17 +405,17 @@ fn a_fleet_wide_finding_is_cleared_by_a_whole_scan_alone() {
 #[test]
 fn kinds_that_others_find_are_left_alone() {
     let mut life = Life::new();
-    life.scan(&Look { claims: &["orphaned_project a", "operation_stuck"], ..Look::default() })
+    life.scan(&Look { claims: &["data_bridge a", "offboarded_reachable"], ..Look::default() })
         .scan(&Look { apart: "a", serving: "a", healthy: "a", ..Look::default() });
     check(
         &life,
         &expect![[r#"
         1:
-          2760 open operation_stuck 1x since 1 last 1 
-          bdcc open orphaned_project 1x since 1 last 1 a
+          2760 open offboarded_reachable 1x since 1 last 1 
+          bdcc open data_bridge 1x since 1 last 1 a
         2:
-          2760 open operation_stuck 1x since 1 last 1 
-          bdcc open orphaned_project 1x since 1 last 1 a
+          2760 open offboarded_reachable 1x since 1 last 1 
+          bdcc open data_bridge 1x since 1 last 1 a
     "#]],
     );
 }
