@@ -300,7 +300,7 @@ async fn every_answer_names_its_request_and_forbids_what_a_browser_might_do_with
 async fn what_is_not_there_and_what_is_asked_wrongly_are_told_as_problems() {
     let house = House::new().await;
     let operator = |method, path| house.ask(method, path).bearer_auth(secret(Role::Operator));
-    for path in ["/nothing", "/api/v1/operations/1", "/api/v1/scans/", "/webhooks/gitlab"] {
+    for path in ["/nothing", "/api/v1/operation/1", "/api/v1/scans/", "/webhooks/gitlab"] {
         refused(operator(Method::GET, path), StatusCode::NOT_FOUND, "no-such-route").await;
     }
     let wrong = operator(Method::DELETE, "/api/v1/scans");
