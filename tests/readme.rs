@@ -34,6 +34,7 @@ const USED: [&str; 16] = [
     "provision",
     "routing",
     "webhooks",
+    "provider",
     "secrets",
     "sources",
     "tenants",

@@ -110,13 +110,13 @@ pub(super) async fn put(
     };
     let number = tenants.len();
     match &platform.daemon {
+        _ if dry_run => {}
         Some(daemon) => {
             let rows: Vec<RawRow> = tenants.into_iter().map(|(_, row)| row).collect();
             if let Told::Refused(problems) = daemon.put_tenants(source, &rows).await? {
                 return Ok(Ended::Refused(problems));
             }
         }
-        None if dry_run => {}
         None => platform.store.put_tenants(&tenants)?,
     }
     let would = if dry_run { "would be " } else { "" };

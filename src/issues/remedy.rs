@@ -100,8 +100,8 @@ const fn beside(kind: Kind) -> &'static [&'static str] {
             "Look at the provider's status page and at the server's log.",
         ],
         Kind::OrphanedProject => &[
-            "Find out whose it is from its name, its creation date and the provider's audit log.",
-            "If it is nobody's, delete it; if it is yours and no tenant, name it in `provider.ignore` with a reason and an end.",
+            "Find out whose it is from `watertight orphans list` and the provider's audit log.",
+            "If it is nobody's, `watertight orphans delete REFERENCE` shows what stands against deleting it; if it is yours and no tenant, name it in `provider.ignore` with a reason and an end.",
         ],
         // Of the kinds that are left, the last.
         _ => &[

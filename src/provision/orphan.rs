@@ -213,23 +213,28 @@ impl Case<'_> {
         })
     }
 
-    /// Rows that tell nothing are told: one of them may lead there by a name of its own.
+    /// Rows that name nothing on the list are told of: one of them may lead there by a name of its own.
     fn told(&self, reference: &str) -> String {
-        let silent = self
-            .tenants
-            .iter()
-            .filter(|it| it.targets.iter().all(|it| it.address.projects.is_empty()));
-        let caution = match silent.count() {
+        let is_placed = |tenant: &Tenant| {
+            let mut projects = tenant.targets.iter().flat_map(|it| &it.address.projects);
+            projects.any(|it| self.inventory.has(&it.id))
+        };
+        let caution = match self.tenants.iter().filter(|it| !is_placed(it)).count() {
             0 => String::new(),
-            some => {
-                format!("; the rows of {some} tenants name no project, and none of them may be its")
-            }
+            some => format!(
+                "; the rows of {} name no project on the list: see that none of them leads to this one",
+                counted(some)
+            ),
         };
         let name = self.inventory.listed(reference).map(|it| &*it.name).unwrap_or_default();
         format!(
             "the project {reference}, called {name:?}, would be deleted with all that is in it{caution}"
         )
     }
+}
+
+fn counted(tenants: usize) -> String {
+    format!("{tenants} tenant{}", if tenants == 1 { "" } else { "s" })
 }
 
 fn names(tenants: &BTreeSet<TenantId>) -> String {

@@ -410,12 +410,12 @@ fn kinds_that_others_find_are_left_alone() {
     check(
         &life,
         &expect![[r#"
-        1:
-          2760 open offboarded_reachable 1x since 1 last 1 
-          bdcc open data_bridge 1x since 1 last 1 a
-        2:
-          2760 open offboarded_reachable 1x since 1 last 1 
-          bdcc open data_bridge 1x since 1 last 1 a
-    "#]],
+            1:
+              b11b open offboarded_reachable 1x since 1 last 1 
+              c275 open data_bridge 1x since 1 last 1 a
+            2:
+              b11b open offboarded_reachable 1x since 1 last 1 
+              c275 open data_bridge 1x since 1 last 1 a
+        "#]],
     );
 }
