@@ -4,7 +4,6 @@
 //! long its other side has told us to wait.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::platform::stamp_keys;
 use super::{Ended, setup};
@@ -16,9 +15,6 @@ use crate::provider::postgres::Postgres;
 use crate::provider::supabase::Supabase;
 use crate::provider::{Provider, ProviderKind};
 use crate::provision::options::{Equipment, ProvisionOptions};
-
-/// From the provider's word that it makes a project to one that can be used.
-const READY: Duration = Duration::from_mins(15);
 
 /// `None` without `[provision]`: then nothing is made, moved or deleted.
 pub(super) async fn equipment(
@@ -74,7 +70,7 @@ pub(super) fn renewed(before: &Equipment, config: &Config) -> Option<Equipment> 
 fn options(config: &Config, section: &sections::Provision) -> ProvisionOptions {
     ProvisionOptions {
         quota: section.quota.map(|it| it as usize),
-        ready_timeout: section.ready_timeout.map_or(READY, |it| it.0),
+        ready_timeout: config.ready_timeout(),
         fresh: config.gate.max_age.0,
         // Whether it is one alone was asked before.
         setup: setup::plan(config).ok().flatten(),

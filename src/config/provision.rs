@@ -2,6 +2,8 @@
 //!
 //! Why the rules stand beside the reading: what is checked here is what the reading relies on.
 
+use std::time::Duration;
+
 use super::Config;
 use super::sections::{Provision, ProvisionSupabase};
 use super::values::Url;
@@ -10,10 +12,18 @@ use crate::provider::local::LocalOptions;
 use crate::provider::postgres::PostgresOptions;
 use crate::provider::supabase::options::{Connection, PaceOptions, SupabaseOptions};
 
+/// From the provider's word that it makes a project to one that can be used.
+const READY: Duration = Duration::from_mins(15);
+
 pub(super) const SUPABASE: &str = "https://api.supabase.com";
 const SUPABASE_HOSTS: [&str; 2] = ["supabase.com", "supabase.co"];
 
 impl Config {
+    pub fn ready_timeout(&self) -> Duration {
+        let said = self.provision.as_ref().and_then(|it| it.ready_timeout);
+        said.map_or(READY, |it| it.0)
+    }
+
     /// `None` without the section.
     pub fn supabase_options(&self) -> Option<SupabaseOptions> {
         let section = self.provision.as_ref()?.supabase.as_ref()?;
@@ -33,7 +43,7 @@ impl Config {
             trusted_hosts: hosts.map_or_else(usual, |it| it.iter().map(|it| host(it)).collect()),
             // Its root is private: what nobody can verify, no application should be told to.
             tls: if self.probe.ca_file.is_some() { TlsMode::VerifyFull } else { TlsMode::Require },
-            pace: PaceOptions::default(),
+            pace: pace(api_url, self.ready_timeout()),
         })
     }
 
@@ -49,6 +59,17 @@ impl Config {
         let section = self.provision.as_ref()?.local.as_ref()?;
         Some(LocalOptions { directory: section.directory.clone() })
     }
+}
+
+/// Supabase's limits are Supabase's, over https, whatever time an operator has. What is asked in the clear is on this
+/// machine, a rehearsal of it, and its times are as much shorter as the project's own.
+fn pace(api_url: &str, ready: Duration) -> PaceOptions {
+    if !api_url.starts_with("http://") {
+        return PaceOptions::default();
+    }
+    let factor = ready.div_duration_f64(READY).min(1.0);
+    let usual = PaceOptions::default();
+    PaceOptions { timeout: usual.timeout.mul_f64(factor), ..usual.scaled(factor) }
 }
 
 fn host(text: &str) -> Box<str> {

@@ -106,14 +106,12 @@ impl Examined {
     /// Whether what the finding says was seen not to hold. Asked only where no claim repeats it.
     fn clears(&self, finding: &Claim) -> bool {
         let all = |seen: &BTreeSet<TenantId>| finding.tenants.is_subset(seen);
+        let gone = finding.tenants.is_disjoint(&self.registered);
         match finding.kind {
             // A source that fails keeps its rows, so whoever is not registered was taken out by a person, and nobody is
             // left who could wait for its database to serve.
-            Kind::Unhealthy | Kind::Degraded if finding.tenants.is_disjoint(&self.registered) => {
-                true
-            }
-            Kind::Unhealthy => all(&self.serving),
-            Kind::Degraded => all(&self.healthy),
+            Kind::Unhealthy => gone || all(&self.serving),
+            Kind::Degraded => gone || all(&self.healthy),
             // What is left is known from the store: where nothing tells it, a person has seen to it.
             Kind::OperationStuck | Kind::DatabaseHandedOutTwice => true,
             // Read whole, and no orphan among it.

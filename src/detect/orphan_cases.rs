@@ -109,8 +109,8 @@ fn every_excuse_is_told_to_whoever_lists_them() {
     let mut lines = String::new();
     for it in unowned(inventory, &world.tenants, now()) {
         let excuse = format!("{:?}", it.excuse);
-        let word = excuse.split(|it: char| it == '{' || it == ' ').next().unwrap_or_default();
-        lines.push_str(&format!("{} {word}\n", it.project.reference));
+        let named = excuse.split(['{', ' ']).next().unwrap_or_default();
+        lines.push_str(&format!("{} {named}\n", it.project.reference));
     }
     expect![[r#"
         a None

@@ -1,7 +1,8 @@
 //! What is written into a new database: our stamp, and the platform's own setup.
 //!
 //! Why the stamp comes first: a setup can take long and fail, and whoever finds the database in the meantime must find
-//! whose it is.
+//! whose it is. Why nobody else must have been seen there before: a stamp in another's database is a change of it, and
+//! accuses it in the next scan.
 
 use std::collections::BTreeSet;
 
@@ -25,6 +26,7 @@ pub(super) async fn stamp(course: &mut Course<'_>) -> Result<(), Trouble> {
     let Some(keys) = keys else {
         return Err(Trouble::failed("stamps are asked for, and there is no `secrets.stamp_key`"));
     };
+    unique::verify(course).await?;
     let (errand, prober) = (errand(course)?, course.daemon.prober());
     let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
     let draft = loop {

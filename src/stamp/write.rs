@@ -285,7 +285,7 @@ mod tests {
 
     /// One row as the server gives it: the schema's comment, its owner, whether it is ours and whether it is filled.
     #[track_caller]
-    fn check(schema: Option<(&str, &str, &str)>, writer: Writer, expected: Result<(), Refusal>) {
+    fn check(schema: Option<(&str, &str, &str)>, writer: Writer, expected: &Result<(), Refusal>) {
         let text = |it: &str| Some(it.to_owned());
         let mut row = vec![text("5"), text("f"), text("app")];
         row.extend(match schema {
@@ -295,16 +295,16 @@ mod tests {
             }
         });
         let place = Place::read(&vec![row]).unwrap();
-        assert_eq!(judge(&place, &id("acme"), &keys("a"), writer), expected);
+        assert_eq!(judge(&place, &id("acme"), &keys("a"), writer), *expected);
     }
 
     #[test]
     fn an_empty_schema_of_ours_is_stamped_and_stamped_again() {
-        check(None, Writer::Ourselves, Ok(()));
-        check(Some(("", "t", "f")), Writer::Ourselves, Ok(()));
-        check(Some((&stamp(&keys("a"), "acme"), "t", "f")), Writer::Ourselves, Ok(()));
+        check(None, Writer::Ourselves, &Ok(()));
+        check(Some(("", "t", "f")), Writer::Ourselves, &Ok(()));
+        check(Some((&stamp(&keys("a"), "acme"), "t", "f")), Writer::Ourselves, &Ok(()));
         // Of a key that was lost.
-        check(Some((&stamp(&keys("b"), "acme"), "t", "f")), Writer::Ourselves, Ok(()));
+        check(Some((&stamp(&keys("b"), "acme"), "t", "f")), Writer::Ourselves, &Ok(()));
     }
 
     #[test]
@@ -312,13 +312,13 @@ mod tests {
         for writer in [Writer::Ourselves, Writer::Platform] {
             for key in ["a", "b"] {
                 let theirs = stamp(&keys(key), "globex");
-                check(Some((&theirs, "t", "f")), writer, Err(Refusal::Foreign(id("globex"))));
+                check(Some((&theirs, "t", "f")), writer, &Err(Refusal::Foreign(id("globex"))));
             }
-            check(Some(("a comment", "t", "f")), writer, Err(Refusal::Occupied));
-            check(Some(("", "t", "t")), writer, Err(Refusal::NotEmpty));
+            check(Some(("a comment", "t", "f")), writer, &Err(Refusal::Occupied));
+            check(Some(("", "t", "t")), writer, &Err(Refusal::NotEmpty));
         }
         let other = Refusal::OtherOwner { owner: "boss".to_owned(), user: "app".to_owned() };
-        check(Some(("", "f", "f")), Writer::Ourselves, Err(other));
-        check(Some(("", "f", "f")), Writer::Platform, Ok(()));
+        check(Some(("", "f", "f")), Writer::Ourselves, &Err(other));
+        check(Some(("", "f", "f")), Writer::Platform, &Ok(()));
     }
 }

@@ -33,11 +33,11 @@ pub(crate) const STEPS: [&str; 9] = [
 /// A token of each of these roles, named after it.
 const ROLES: [&str; 2] = ["provisioner", "operator"];
 
-fn token(role: &str) -> String {
+pub(crate) fn token(role: &str) -> String {
     format!("the-{role}-token-of-a-test")
 }
 
-fn tokens() -> String {
+pub(crate) fn tokens() -> String {
     let token = |role: &str| {
         let sha256 = Digest256::of(token(role).as_bytes());
         format!("[[http.tokens]]\nname = {role:?}\nrole = {role:?}\nsha256 = \"{sha256}\"\n")

@@ -27,7 +27,7 @@ mod line;
 #[path = "fake_supabase/projects.rs"]
 pub(crate) mod projects;
 #[path = "fake_supabase/routes.rs"]
-mod routes;
+pub(crate) mod routes;
 #[path = "fake_supabase/stock.rs"]
 pub(crate) mod stock;
 #[path = "fake_supabase/views.rs"]

@@ -102,6 +102,12 @@ impl Running {
         log.iter().map(|it| it["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
+    /// Everything that it logged, each line whole.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let log = self.log.lock().expect("nobody panics with it");
+        log.iter().map(Value::to_string).collect()
+    }
+
     /// What the last such message says beside its words.
     pub(crate) fn last(&self, message: &str, field: &str) -> Option<Value> {
         let log = self.log.lock().expect("nobody panics with it");

@@ -1,0 +1,197 @@
+//! Each step fails in turn, and the daemon is killed right after each entry that the log gets.
+//!
+//! Why by entries: between two of them lies a deed, and whoever starts again knows no more than the log says. Of entries
+//! that come faster than they are seen, the last is met; the long form meets each in a run of its own.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use rusqlite::{Connection, OpenFlags};
+use tokio::time::{Instant, sleep};
+
+use crate::chance::{Customer, REFUSED, Then};
+use crate::fake_supabase::faults::{CREATE, DELETE, Fault};
+use crate::fake_supabase::projects::Fate;
+use crate::fake_supabase::routes::QUOTA;
+use crate::judge;
+use crate::life::Life;
+use crate::stage::Stage;
+
+const TENANT: &str = "acme";
+
+/// Between two looks at the log.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// For one run, with some thirty starts of the daemon.
+const LIMIT: Duration = Duration::from_mins(4);
+
+/// Whatever is asked so often is asked in vain.
+const ALWAYS: usize = 1_000;
+
+const AT_ONCE: usize = 3;
+
+/// What fails, and how the operation must end.
+struct Case {
+    name: &'static str,
+    what: What,
+    arrange: fn(&Stage),
+    /// Told to the new database by its superuser as soon as it is up.
+    spoil: &'static str,
+    ends: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Comes,
+    Leaves,
+}
+
+const READ_ONLY: &str = "alter database postgres set default_transaction_read_only = on";
+
+fn cases() -> Vec<Case> {
+    let creation = |name, arrange, ends| Case { name, what: What::Comes, arrange, spoil: "", ends };
+    let departure =
+        |name, arrange, ends| Case { what: What::Leaves, ..creation(name, arrange, ends) };
+    vec![
+        creation("nothing fails", |_| (), "succeeded"),
+        creation("no answer to the creation", |it| creates(it, Fault::LostAfter), "succeeded"),
+        creation("quota", |it| creates(it, Fault::Says(400, QUOTA)), "rolled_back"),
+        creation(
+            "it never comes up",
+            |it| creates(it, Fault::Fated(Fate::Status("INIT_FAILED"))),
+            "rolled_back",
+        ),
+        creation(
+            "it leads elsewhere",
+            |it| creates(it, Fault::Fated(Fate::Host("10.0.0.1"))),
+            "rolled_back",
+        ),
+        Case { spoil: READ_ONLY, ..creation("no stamp can be written", |_| (), "rolled_back") },
+        creation(
+            "it is in use",
+            |it| {
+                let taken = it.customers[0].reference.clone();
+                creates(it, Fault::Fated(Fate::InUse(taken)));
+            },
+            "stuck",
+        ),
+        creation("the setup fails", |it| it.set_up(TENANT, "fails"), "rolled_back"),
+        creation("the setup hangs", |it| it.set_up(TENANT, "hangs"), "rolled_back"),
+        departure("it leaves", |_| (), "succeeded"),
+        departure("no answer to the deletion", |it| deletes(it, Fault::LostAfter), "succeeded"),
+        departure("it may not leave", |it| deletes(it, REFUSED[0].clone()), "stuck"),
+    ]
+}
+
+fn creates(stage: &Stage, fault: Fault) {
+    stage.fake.world().faults.script(CREATE, fault, ALWAYS);
+}
+
+fn deletes(stage: &Stage, fault: Fault) {
+    stage.fake.world().faults.script(DELETE, fault, ALWAYS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whichever_step_fails_and_after_whichever_entry_the_daemon_dies() {
+    let full = std::env::var("WATERTIGHT_SOAK").is_ok_and(|it| it == "full");
+    let cases = cases();
+    let runs = stream::iter(&cases).map(|case| async move {
+        let entries = run(case, None).await;
+        assert!(4 <= entries.len(), "{}: {entries:?}", case.name);
+        println!("{}: {} entries", case.name, entries.len());
+        if full {
+            for entry in &entries {
+                run(case, Some(entry)).await;
+            }
+        }
+    });
+    runs.buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+}
+
+/// Killed after this entry, or after each. Returns those that were seen.
+async fn run(case: &Case, only: Option<&String>) -> BTreeSet<String> {
+    let stage = Stage::new().await;
+    let (life, mut daemon) = Life::begin(&stage).await;
+    if case.what == What::Leaves {
+        begin(&life, What::Comes).await;
+        life.end().await;
+    }
+    (case.arrange)(&stage);
+    begin(&life, case.what).await;
+    let log = Log::open(&stage);
+    let (mut seen, mut spoilt) = (BTreeSet::new(), case.spoil.is_empty());
+    let late = Instant::now() + LIMIT;
+    while log.runs() {
+        assert!(Instant::now() < late, "{}: it does not end: {:#?}", case.name, log.entries());
+        spoilt = spoilt || spoil(&stage, case.spoil).await;
+        let new: Vec<String> =
+            log.entries().into_iter().filter(|it| seen.insert(it.clone())).collect();
+        let meant = only.is_none_or(|only| new.contains(only));
+        if !new.is_empty() && meant {
+            daemon = life.again(daemon).await;
+        }
+        sleep(LOOK).await;
+    }
+    stage.hear(daemon.lines());
+    let told = life.read("/api/v1/operations").await;
+    assert_eq!(told["operations"][0]["state"], case.ends, "{} {only:?}: {told:#}", case.name);
+    let wrongs = judge::wrongs(&stage).await;
+    assert!(wrongs.is_empty(), "{} {only:?}: {wrongs:#?} {:#?}", case.name, daemon.messages());
+    daemon.stop().await;
+    seen
+}
+
+async fn begin(life: &Life<'_>, what: What) {
+    let begun = match what {
+        What::Comes => {
+            let customer = Customer {
+                after: Duration::ZERO,
+                subdomain: TENANT.to_owned(),
+                key: None,
+                sent: 1,
+                then: Then::Stays,
+            };
+            life.ask_for(&customer).await
+        }
+        What::Leaves => life.leave(TENANT).await,
+    };
+    assert!(begun.is_some(), "nothing began");
+}
+
+/// Whether it is done.
+async fn spoil(stage: &Stage, sql: &str) -> bool {
+    let cluster = {
+        let world = stage.fake.world();
+        let new = world.living().find(|it| it.name.starts_with("wt-"));
+        new.and_then(|it| it.cluster.clone())
+    };
+    match cluster {
+        Some(cluster) => cluster.execute("postgres", &[sql]).await.is_ok(),
+        None => false,
+    }
+}
+
+/// The store, read past the daemon.
+struct Log(Connection);
+
+impl Log {
+    fn open(stage: &Stage) -> Self {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        Self(Connection::open_with_flags(stage.program.path("watertight.db"), flags).unwrap())
+    }
+
+    fn runs(&self) -> bool {
+        let sql = "SELECT count(*) FROM operations WHERE state = 'running'";
+        self.0.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() != 0
+    }
+
+    /// Of the latest operation.
+    fn entries(&self) -> Vec<String> {
+        let sql = "SELECT happened || ' ' || coalesce(step, '') FROM operation_events
+                   WHERE operation = (SELECT max(number) FROM operations) ORDER BY event";
+        let mut select = self.0.prepare_cached(sql).unwrap();
+        let rows = select.query_map([], |row| row.get(0)).unwrap();
+        rows.map(|it| it.unwrap()).collect()
+    }
+}

@@ -1,0 +1,83 @@
+//! Chance against operations.
+//!
+//! Why the seed: a run that fails prints it, and `WATERTIGHT_SOAK_SEED` draws the same world again. A few run with every
+//! test, and with `WATERTIGHT_SOAK=full` two thousand.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt, stream};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::time::{Instant, sleep};
+
+use crate::chance;
+use crate::judge;
+use crate::life::Life;
+use crate::stage::Stage;
+
+const SHORT: u64 = 30;
+const LONG: u64 = 2_000;
+
+/// Runs at once: each waits most of its time.
+const AT_ONCE: usize = 6;
+
+/// Between two words of how far it is.
+const TOLD_EVERY: usize = 50;
+
+/// For what is still on its way when the last operation has ended: the latest creation comes 0.65 s after it was sent.
+const STAYS: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rehearsal_every_tenant_ends_whole_or_gone_whatever_fails_and_whoever_dies() {
+    let full = std::env::var("WATERTIGHT_SOAK").is_ok_and(|it| it == "full");
+    let seeds: Vec<u64> = match std::env::var("WATERTIGHT_SOAK_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..if full { LONG } else { SHORT }).collect(),
+    };
+    let begun = Instant::now();
+    let runs = stream::iter(&seeds).map(|seed| async move {
+        let run = AssertUnwindSafe(rehearse(*seed)).catch_unwind().await;
+        assert!(run.is_ok(), "WATERTIGHT_SOAK_SEED={seed} starts it again");
+    });
+    let mut runs = runs.buffer_unordered(AT_ONCE).enumerate();
+    while let Some((done, ())) = runs.next().await {
+        if (done + 1) % TOLD_EVERY == 0 || done + 1 == seeds.len() {
+            println!("{} of {} after {:.0?}", done + 1, seeds.len(), begun.elapsed());
+        }
+    }
+}
+
+async fn rehearse(seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let stage = Stage::new().await;
+    let (life, daemon) = Life::begin(&stage).await;
+    let plan = chance::plan(&stage, seed, &mut random);
+    let mut daemon = life.live(&plan, daemon).await;
+    sleep(STAYS).await;
+    for path in ["/api/v1/tenants", "/api/v1/findings", "/api/v1/scans/latest", "/metrics"] {
+        life.read(path).await;
+    }
+    stage.hear(daemon.lines());
+    let wrongs = judge::wrongs(&stage).await;
+    assert!(
+        wrongs.is_empty(),
+        "seed {seed}: {wrongs:#?}\n{plan:#?}\n{:#?}\n{:#?}",
+        asked(&stage),
+        daemon.messages()
+    );
+    daemon.stop().await;
+}
+
+/// What came to the provider, but for reads.
+fn asked(stage: &Stage) -> Vec<String> {
+    let world = stage.fake.world();
+    let writes = world.asked.iter().filter(|it| it.request.method != "GET");
+    writes
+        .map(|it| {
+            let name = it.request.body.as_ref().and_then(|it| it["name"].as_str());
+            let name = name.unwrap_or_default();
+            format!("{} {} {name} {}", it.request.method, it.request.whole_path(), it.status)
+        })
+        .collect()
+}
