@@ -68,7 +68,7 @@ pub(crate) const REGION: &str = "eu-north-1";
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// For a project of a test's own to come up.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 const LARGEST_REQUEST: usize = 1024 * 1024;
 

@@ -77,7 +77,7 @@ pub(crate) struct Asked {
 impl World {
     pub(crate) fn new(scale: f64) -> Self {
         let unscaled = Times {
-            coming_up: Duration::from_secs(60),
+            coming_up: Duration::from_mins(1),
             pooler: Duration::from_secs(10),
             going_down: Duration::from_secs(20),
             lag: Duration::ZERO,
