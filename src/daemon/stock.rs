@@ -26,7 +26,7 @@ use crate::store::error::StoreError;
 /// Of one reading. A provider that lets us wait for our turn takes half a minute.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// What a reading is counted as.
+/// What a whole reading is counted as, beside the requests that a provider counts itself.
 const OPERATION: &str = "inventory";
 
 #[derive(Debug, Default)]
@@ -104,6 +104,9 @@ impl Daemon {
 
     /// From now on this one is asked. What another one told is forgotten.
     pub fn take_stock_from(&self, source: Option<Arc<Source>>) {
+        if let Some(source) = &source {
+            self.metrics.provider_operations(source.provider.kind().label(), &[OPERATION]);
+        }
         *self.stocktaking.latest() = Stock::Nothing;
         self.stocktaking.source.send_replace(source);
     }

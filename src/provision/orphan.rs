@@ -240,3 +240,80 @@ fn counted(tenants: usize) -> String {
 fn names(tenants: &BTreeSet<TenantId>) -> String {
     tenants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::model::inventory::{Listed, Made};
+
+    fn tenant(id: &str) -> TenantId {
+        TenantId::parse(id).unwrap()
+    }
+
+    fn operation(number: u128) -> OperationId {
+        OperationId::of(number)
+    }
+
+    /// A project that the first operation made for acme, whose name says so.
+    fn inventory() -> Inventory {
+        let name = operation(1).project_name(&tenant("acme"));
+        let project = Listed {
+            reference: "p".into(),
+            name,
+            condition: Condition::Standing,
+            created_at: None,
+            since: Timestamp::UNIX_EPOCH,
+            branch: false,
+        };
+        let made = Made { reference: "p".into(), operation: operation(1), tenant: tenant("acme") };
+        Inventory { projects: vec![project], made: vec![made], ..Inventory::default() }
+    }
+
+    fn case(inventory: &Inventory) -> Case<'_> {
+        let ties = BTreeSet::new();
+        Case { inventory, tenants: &[], ties, claimed: Some(operation(1)), whose: Whose::Ours }
+    }
+
+    #[track_caller]
+    fn check(case: &Case<'_>, expected: &[&str]) {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24);
+        let told = case.objections("p", now);
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.contains(expected), "{told} is not about {expected}");
+        }
+    }
+
+    #[test]
+    fn what_an_operation_of_ours_made_and_nobody_has_can_go() {
+        check(&case(&inventory()), &[]);
+    }
+
+    #[test]
+    fn whoever_speaks_for_it_keeps_it() {
+        let inventory = inventory();
+        check(&Case { claimed: Some(operation(2)), ..case(&inventory) }, &["claims it"]);
+        let ties = [tenant("globex")].into();
+        check(&Case { ties, ..case(&inventory) }, &["that of globex"]);
+    }
+
+    #[test]
+    fn an_operation_that_is_not_done_keeps_it() {
+        let busy = Inventory { busy: [operation(1)].into(), ..inventory() };
+        check(&case(&busy), &["is not done with it"]);
+        let moving = Inventory { moving: [tenant("acme")].into(), ..inventory() };
+        check(&case(&moving), &["an operation of acme runs"]);
+    }
+
+    #[test]
+    fn a_name_alone_or_the_store_alone_makes_it_not_ours() {
+        let unknown = Inventory { made: Vec::new(), ..inventory() };
+        check(&Case { claimed: None, ..case(&unknown) }, &["--not-ours"]);
+        check(&Case { claimed: None, whose: Whose::Anybodys, ..case(&unknown) }, &[]);
+        let mut renamed = inventory();
+        renamed.projects[0].name = "acme".into();
+        check(&case(&renamed), &["--not-ours"]);
+    }
+}
