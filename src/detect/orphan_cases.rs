@@ -11,7 +11,7 @@ use super::lifecycle::{Examined, advance};
 use super::notation::{World, now, render, told};
 use super::{Detection, detect};
 use crate::model::finding::{Fact, Finding, Health, Kind};
-use crate::model::inventory::unowned::unowned;
+use crate::model::inventory::unowned::{Excuse, unowned};
 use crate::model::observation::Cause;
 
 /// A project at Supabase, and another.
@@ -108,15 +108,19 @@ fn every_excuse_is_told_to_whoever_lists_them() {
     let inventory = world.inventory.as_ref().unwrap();
     let mut lines = String::new();
     for it in unowned(inventory, &world.tenants, now()) {
-        let excuse = format!("{:?}", it.excuse);
-        let named = excuse.split(['{', ' ']).next().unwrap_or_default();
-        lines.push_str(&format!("{} {named}\n", it.project.reference));
+        let excuse = match it.excuse {
+            None => "orphaned".to_owned(),
+            Some(Excuse::Young) => "young".to_owned(),
+            Some(Excuse::Operation(id)) => format!("of {id}"),
+            Some(Excuse::Ignored(ignored)) => format!("ignored, {}", ignored.reason),
+        };
+        lines.push_str(&format!("{} {excuse}\n", it.project.reference));
     }
     expect![[r#"
-        a None
-        b Some(Young)
-        c Some(Operation(00000000000000000000000000000001))
-        e Some(Ignored(Ignored
+        a orphaned
+        b young
+        c of 00000000000000000000000000000001
+        e ignored, no tenant
     "#]]
     .assert_eq(&lines);
 }

@@ -10,7 +10,7 @@ use comfy_table::Cell;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::layout::{columns, counted, lay_out};
+use super::layout::{columns, counted, keep_whole, lay_out};
 use super::visible::clipped;
 use super::{Format, Style};
 use crate::model::inventory::Inventory;
@@ -105,6 +105,9 @@ pub fn write(
             .map(Cell::new),
         );
     }
+    // The next command takes it as it stands here.
+    keep_whole(&mut table, 0);
+    keep_whole(&mut table, 2);
     lay_out(&table, out)?;
     let orphans = listing.projects.iter().filter(|it| it.excuse.is_none()).count();
     let of = counted(listing.projects.len(), "project");
