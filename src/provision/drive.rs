@@ -158,7 +158,9 @@ impl Provisioner {
     ) -> anyhow::Result<()> {
         let interrupt =
             self.interrupts().get(&operation.id).map(|it| it.stop.clone()).unwrap_or_default();
-        self.note(operation, Happened::Started(step)).await?;
+        if !self.note_start(operation, step).await? {
+            return Ok(());
+        }
         let mut course = self.course(operation, until).await?;
         let done = tokio::select! {
             biased;
@@ -214,6 +216,23 @@ impl Provisioner {
         let work = read.await?.ok_or_else(|| anyhow::anyhow!("the operation is gone"))?;
         let (daemon, operation) = (&*self.daemon, operation.clone());
         Ok(Course { daemon, equipment, operation, work, stop })
+    }
+
+    /// Says whether it still is what comes next. Whoever cancelled since the log was read has been told that everything is
+    /// undone, and a deletion could not be.
+    async fn note_start(&self, operation: &mut Operation, step: Step) -> anyhow::Result<bool> {
+        let event = Event { at: clock::now(), happened: Happened::Started(step) };
+        operation.log.push(event.clone());
+        let id = operation.id.clone();
+        let note = move |store: &Store| {
+            Ok(store.note_operation(&id, &event, |kind, log| {
+                let (_, before) = log.split_last()?;
+                (saga::next(kind, before) == Next::Run(step)).then(|| saga::state(kind, log))
+            })?)
+        };
+        let noted = self.daemon.stored("note that a step begins", note).await?;
+        self.tell();
+        Ok(noted)
     }
 
     /// On the disk before anything follows from it.

@@ -11,12 +11,13 @@
 //! - no tenant of the registry names it, and no witness has tied another tenant to its database.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::drive::{Course, Trouble};
 use super::keep::{self, Patience};
 use super::unique;
 use crate::clock;
-use crate::model::operation::{OperationId, Step};
+use crate::model::operation::{Happened, OperationId, Step};
 use crate::provider::{NewProject, Project, ProjectState, Provider, ProviderError};
 use crate::store::Store;
 use crate::store::claims::{Claimed, Given};
@@ -155,9 +156,7 @@ pub(super) async fn ensure_absent(course: &mut Course<'_>) -> Result<(), Trouble
     if course.work.request.database_url.is_some() {
         return Ok(());
     }
-    // Only a creation whose answer is known cannot still be on its way.
-    let sure = course.was_done(Step::CreateProject) && !course.was_begun(Step::CreateProject);
-    let mut settling = Patience::new(&course.equipment, course.equipment.options.settling());
+    let mut settling = Patience::new(&course.equipment, unsettled(course));
     loop {
         let mut references: BTreeSet<Box<str>> = BTreeSet::new();
         for project in named(course).await? {
@@ -171,9 +170,26 @@ pub(super) async fn ensure_absent(course: &mut Course<'_>) -> Result<(), Trouble
         for reference in references {
             remove(course, &reference, course.id()).await?;
         }
-        if sure || !settling.wait().await {
+        if !settling.wait().await {
             return Ok(());
         }
+    }
+}
+
+/// For how long something that this operation asked for may still show. A creation whose answer is known cannot be on its
+/// way any more, but what was made twice of it may not be listed yet.
+fn unsettled(course: &Course<'_>) -> Duration {
+    let settling = course.equipment.options.settling();
+    let begun = Happened::Started(Step::CreateProject);
+    let begun = course.operation.log.iter().rev().find(|it| it.happened == begun);
+    let answered = course.was_done(Step::CreateProject) && !course.was_begun(Step::CreateProject);
+    match begun {
+        Some(begun) if answered => {
+            let since: Duration =
+                clock::now().duration_since(begun.at).try_into().unwrap_or_default();
+            settling.saturating_sub(since)
+        }
+        _ => settling,
     }
 }
 

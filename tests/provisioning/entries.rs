@@ -56,6 +56,7 @@ fn cases() -> Vec<Case> {
     vec![
         creation("nothing fails", |_| (), "succeeded"),
         creation("no answer to the creation", |it| creates(it, Fault::LostAfter), "succeeded"),
+        creation("it is made twice", |it| creates(it, Fault::Doubled), "succeeded"),
         creation("quota", |it| creates(it, Fault::Says(400, QUOTA)), "rolled_back"),
         creation(
             "it never comes up",
@@ -64,7 +65,7 @@ fn cases() -> Vec<Case> {
         ),
         creation(
             "it leads elsewhere",
-            |it| creates(it, Fault::Fated(Fate::Host("10.0.0.1"))),
+            |it| creates(it, Fault::Fated(Fate::Host("db.evil.example"))),
             "rolled_back",
         ),
         Case { spoil: READ_ONLY, ..creation("no stamp can be written", |_| (), "rolled_back") },
@@ -119,27 +120,61 @@ async fn run(case: &Case, only: Option<&String>) -> BTreeSet<String> {
     }
     (case.arrange)(&stage);
     begin(&life, case.what).await;
-    let log = Log::open(&stage);
-    let (mut seen, mut spoilt) = (BTreeSet::new(), case.spoil.is_empty());
-    let late = Instant::now() + LIMIT;
-    while log.runs() {
-        assert!(Instant::now() < late, "{}: it does not end: {:#?}", case.name, log.entries());
-        spoilt = spoilt || spoil(&stage, case.spoil).await;
-        let new: Vec<String> =
-            log.entries().into_iter().filter(|it| seen.insert(it.clone())).collect();
-        let meant = only.is_none_or(|only| new.contains(only));
-        if !new.is_empty() && meant {
-            daemon = life.again(daemon).await;
-        }
-        sleep(LOOK).await;
-    }
+    let mut watch = Watch::of(&stage, case, only);
+    watch.until_killed().await;
+    daemon.kill().await;
     stage.hear(daemon.lines());
-    let told = life.read("/api/v1/operations").await;
+    while watch.log.runs() {
+        let mut killable = stage.launch();
+        watch.until_killed().await;
+        killable.kill().await.unwrap();
+    }
+    let mut daemon = stage.start().await;
+    stage.hear(stage.launched());
+    let told = crate::site::operations(&daemon).await;
     assert_eq!(told["operations"][0]["state"], case.ends, "{} {only:?}: {told:#}", case.name);
     let wrongs = judge::wrongs(&stage).await;
-    assert!(wrongs.is_empty(), "{} {only:?}: {wrongs:#?} {:#?}", case.name, daemon.messages());
+    assert!(wrongs.is_empty(), "{} {only:?}: {wrongs:#?} {told:#}", case.name);
     daemon.stop().await;
-    seen
+    watch.seen
+}
+
+/// For the next entry after which the daemon is to die.
+struct Watch<'a> {
+    stage: &'a Stage,
+    case: &'a Case,
+    only: Option<&'a String>,
+    log: Log,
+    seen: BTreeSet<String>,
+    spoilt: bool,
+    late: Instant,
+}
+
+impl<'a> Watch<'a> {
+    fn of(stage: &'a Stage, case: &'a Case, only: Option<&'a String>) -> Self {
+        let (seen, spoilt) = (BTreeSet::new(), case.spoil.is_empty());
+        let (log, late) = (Log::open(stage), Instant::now() + LIMIT);
+        Self { stage, case, only, log, seen, spoilt, late }
+    }
+
+    /// Or until the operation has ended.
+    async fn until_killed(&mut self) {
+        loop {
+            let runs = self.log.runs();
+            let entries = self.log.entries();
+            assert!(Instant::now() < self.late, "{}: no end: {entries:#?}", self.case.name);
+            let mut meant = false;
+            for entry in entries {
+                let new = self.seen.insert(entry.clone());
+                meant |= new && self.only.is_none_or(|only| *only == entry);
+            }
+            if meant || !runs {
+                return;
+            }
+            self.spoilt = self.spoilt || spoil(self.stage, self.case.spoil).await;
+            sleep(LOOK).await;
+        }
+    }
 }
 
 async fn begin(life: &Life<'_>, what: What) {

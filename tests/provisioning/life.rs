@@ -6,7 +6,6 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -62,8 +61,7 @@ impl<'a> Life<'a> {
 
     /// Kills it, and starts another.
     pub(crate) async fn again(&self, mut daemon: Running) -> Running {
-        daemon.signal(Signal::KILL);
-        daemon.ended().await;
+        daemon.kill().await;
         self.stage.hear(daemon.lines());
         let daemon = self.stage.start().await;
         self.base.borrow_mut().clone_from(&daemon.base);

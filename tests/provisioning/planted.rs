@@ -1,4 +1,6 @@
-//! A provider that hands out a database in which somebody lives.
+//! A provider that hands out a database in which somebody lives, and one that makes two where one was asked for.
+
+use std::time::Duration;
 
 use serde_json::json;
 use watertight::model::finding::{Kind, Severity, State};
@@ -8,9 +10,12 @@ use crate::fake_supabase::faults::{CREATE, Fault};
 use crate::fake_supabase::projects::Fate;
 use crate::life::Life;
 use crate::program;
-use crate::site::{ask, ended, scan, step, url_of};
+use crate::site::{ask, ended, scan, step, until, url_of};
 use crate::stage::Stage;
 use crate::{judge, witness};
+
+/// Of the lists: as long as an operation waits for what it cannot see, less a third.
+const LAG: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn a_database_that_is_in_use_is_refused_left_alone_and_told() {
@@ -45,6 +50,26 @@ async fn a_database_that_is_in_use_is_refused_left_alone_and_told() {
     life.post(&path, &json!({ "reason": "taken away by hand" })).await;
     let report = scan(&daemon).await;
     assert_eq!(open(&report), 0, "{}", program::told(&report));
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_made_twice_is_gone_though_it_is_listed_late() {
+    let stage = Stage::new().await;
+    let (life, mut daemon) = Life::begin(&stage).await;
+    {
+        let mut world = stage.fake.world();
+        world.rules.unscaled.lag = LAG;
+        world.faults.script(CREATE, Fault::Doubled, 1);
+    }
+    let id = ask(&daemon, "acme").await;
+    until(&daemon, &id, |it| step(it, "create_project")["state"] == "succeeded").await;
+    life.post(&format!("/api/v1/operations/{id}/cancel"), &json!({})).await;
+    ended(&daemon, &id, "rolled_back").await;
+    assert_eq!(stage.fake.world().projects.len(), 4, "two were made");
+    assert_eq!(stage.fake.world().living().count(), 2, "and both are gone");
+    let wrongs = judge::wrongs(&stage).await;
+    assert!(wrongs.is_empty(), "{wrongs:#?}");
     daemon.stop().await;
 }
 

@@ -3,20 +3,23 @@
 //! Why the seed: a run that fails prints it, and `WATERTIGHT_SOAK_SEED` draws the same world again. A few run with every
 //! test, and with `WATERTIGHT_SOAK=full` two thousand.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::chance;
 use crate::judge;
 use crate::life::Life;
+use crate::site;
 use crate::stage::Stage;
 
-const SHORT: u64 = 30;
+const SHORT: u64 = 12;
 const LONG: u64 = 2_000;
 
 /// Runs at once: each waits most of its time.
@@ -38,17 +41,23 @@ async fn rehearsal_every_tenant_ends_whole_or_gone_whatever_fails_and_whoever_di
     let begun = Instant::now();
     let runs = stream::iter(&seeds).map(|seed| async move {
         let run = AssertUnwindSafe(rehearse(*seed)).catch_unwind().await;
-        assert!(run.is_ok(), "WATERTIGHT_SOAK_SEED={seed} starts it again");
+        run.unwrap_or_else(|_| panic!("WATERTIGHT_SOAK_SEED={seed} starts it again"))
     });
     let mut runs = runs.buffer_unordered(AT_ONCE).enumerate();
-    while let Some((done, ())) = runs.next().await {
+    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    while let Some((done, run)) = runs.next().await {
+        run.into_iter().for_each(|it| *ends.entry(it).or_default() += 1);
         if (done + 1) % TOLD_EVERY == 0 || done + 1 == seeds.len() {
-            println!("{} of {} after {:.0?}", done + 1, seeds.len(), begun.elapsed());
+            println!("{} of {} after {:.0?}: {ends:?}", done + 1, seeds.len(), begun.elapsed());
         }
     }
+    let all = ["provision succeeded", "provision rolled_back", "deprovision succeeded"];
+    let missing = all.iter().filter(|it| !ends.contains_key(**it)).count();
+    assert!(seeds.len() == 1 || missing == 0, "too little was rehearsed: {ends:?}");
 }
 
-async fn rehearse(seed: u64) {
+/// How each of its operations ended.
+async fn rehearse(seed: u64) -> Vec<String> {
     let mut random = StdRng::seed_from_u64(seed);
     let stage = Stage::new().await;
     let (life, daemon) = Life::begin(&stage).await;
@@ -66,7 +75,11 @@ async fn rehearse(seed: u64) {
         asked(&stage),
         daemon.messages()
     );
+    let told = site::operations(&daemon).await;
     daemon.stop().await;
+    let operations = told["operations"].as_array().unwrap().iter();
+    let word = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();
+    operations.map(|it| format!("{} {}", word(it, "kind"), word(it, "state"))).collect()
 }
 
 /// What came to the provider, but for reads.

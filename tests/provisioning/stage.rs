@@ -3,14 +3,16 @@
 //! Times: a project may take nine seconds where it may take a quarter of an hour in life, and everything else is shorter
 //! by the same factor, on both sides.
 
+use std::fs::File;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use tokio::process::Child;
 use watertight::secret::Secret;
 
 use crate::fake_supabase::stock::Stock;
 use crate::fake_supabase::{FakeSupabase, ORGANIZATION, REGION, TOKEN};
 use crate::program::{Program, tenant};
-use crate::running::Running;
+use crate::running::{Running, command};
 use crate::site::{script, start, tokens};
 use crate::witness;
 
@@ -89,6 +91,17 @@ impl Stage {
 
     pub(crate) async fn start(&self) -> Running {
         start(&self.program).await
+    }
+
+    /// A daemon that may be killed before anybody can ask it anything.
+    pub(crate) fn launch(&self) -> Child {
+        let log = File::options().create(true).append(true).open(self.program.path("log"));
+        command(&self.program, &[]).stderr(log.unwrap()).spawn().unwrap()
+    }
+
+    /// What those have logged.
+    pub(crate) fn launched(&self) -> Option<String> {
+        std::fs::read_to_string(self.program.path("log")).ok()
     }
 
     /// Kept for the judge.

@@ -176,6 +176,12 @@ impl Running {
         status.expect("ask for its end").code()
     }
 
+    /// By SIGKILL: nothing of it is put away.
+    pub(crate) async fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.ended().await;
+    }
+
     /// Asks it to end, as a service manager does.
     pub(crate) async fn stop(&mut self) -> Option<i32> {
         self.signal(Signal::TERM);
