@@ -34,7 +34,6 @@ const USED: [&str; 16] = [
     "provision",
     "routing",
     "webhooks",
-    "provider",
     "secrets",
     "sources",
     "tenants",

@@ -146,6 +146,10 @@ fn http(config: &Config, told: &mut Told<'_>) {
         let missing = if http.tls_cert.is_some() { "http.tls_key" } else { "http.tls_cert" };
         told.tell(missing, MISSING, "name both the certificate and its key, or neither");
     }
+    if http.tenant_path.as_deref().is_some_and(|it| !is_own_path(it)) {
+        let remedy = "write for example \"/api/superadmin/orchestras\"";
+        told.tell("http.tenant_path", "it is no path under /api/ that is free", remedy);
+    }
     let mut names = std::collections::BTreeSet::new();
     for (index, token) in http.tokens.iter().enumerate() {
         if !names.insert(&token.name) {
@@ -153,6 +157,15 @@ fn http(config: &Config, told: &mut Told<'_>) {
             told.tell(&key, "another token has this name", "give each token a name of its own");
         }
     }
+}
+
+/// Plain, and beside everything that is served already.
+fn is_own_path(path: &str) -> bool {
+    let plain = |it: &str| {
+        !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+    };
+    let under = path.strip_prefix("/api/");
+    under.is_some_and(|it| it.split('/').all(plain) && it.split('/').next() != Some("v1"))
 }
 
 fn webhooks(config: &Config, told: &mut Told<'_>) {

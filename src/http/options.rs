@@ -32,6 +32,8 @@ pub struct Options {
     pub limits: Limits,
     /// `None` where nobody is routed.
     pub routing: Option<Routing>,
+    /// A second path of what is done with tenants. The one of the start holds.
+    pub tenant_path: Option<Box<str>>,
 }
 
 /// Which tokens of users lead somewhere.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -66,7 +67,21 @@ pub(super) fn api() -> OpenApiRouter<Arc<Shared>> {
 
 pub(super) fn tcp(shared: &Arc<Shared>) -> Router {
     let (router, _) = api().split_for_parts();
+    let router = match &shared.options().tenant_path {
+        Some(path) => router.merge(tenants_under(path)),
+        None => router,
+    };
     around(router.merge(pages::router()), shared)
+}
+
+/// What is done with tenants, under the path that the platform has for it. The configuration has seen to it that no other
+/// route is there.
+fn tenants_under(path: &str) -> Router<Arc<Shared>> {
+    Router::new()
+        .route(path, get(tenants::list).post(provisioning::create))
+        .route(&format!("{path}/validate"), post(provisioning::validate))
+        .route(&format!("{path}/{{id}}"), get(tenants::one).delete(provisioning::remove))
+        .route(&format!("{path}/{{id}}/history"), get(tenants::history))
 }
 
 /// The same, and what only a command of this machine may ask.

@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::options::Equipment;
@@ -23,7 +24,7 @@ use crate::dsn::Dsn;
 use crate::model::finding::{Health, Kind, State};
 use crate::model::preflight::{Check, CheckName};
 use crate::model::tenant::{TenantId, normalise};
-use crate::provider::Region;
+use crate::provider::{Project, Region};
 use crate::registry::row::RawRow;
 use crate::store::Store;
 
@@ -66,7 +67,8 @@ type Answer = Result<String, String>;
 pub async fn check(daemon: &Daemon, equipment: &Equipment, request: &Request) -> Vec<Check> {
     use CheckName as Name;
     let stop = CancellationToken::new();
-    let asked = Asked { daemon, equipment, request, stop: &stop };
+    let inventory = OnceCell::new();
+    let asked = Asked { daemon, equipment, request, stop: &stop, inventory };
     let mut asking = vec![
         within(Name::SubdomainValid, async { valid(&request.subdomain, &request.name) }),
         within(Name::SubdomainAvailable, asked.available()),
@@ -116,6 +118,8 @@ struct Asked<'a> {
     equipment: &'a Equipment,
     request: &'a Request,
     stop: &'a CancellationToken,
+    /// Read once for all checks that look at it: a provider allows so many questions in a minute.
+    inventory: OnceCell<Result<Vec<Project>, String>>,
 }
 
 impl Asked<'_> {
@@ -200,8 +204,14 @@ impl Asked<'_> {
         }
     }
 
+    async fn projects(&self) -> Result<&[Project], String> {
+        let read = || async { self.equipment.provider.inventory().await.map_err(told) };
+        let projects = self.inventory.get_or_init(read).await;
+        projects.as_deref().map_err(Clone::clone)
+    }
+
     async fn provider_reachable(&self) -> Answer {
-        let projects = self.equipment.provider.inventory().await.map_err(told)?;
+        let projects = self.projects().await?;
         Ok(format!("it answers, and lists {} projects", projects.len()))
     }
 
@@ -210,7 +220,7 @@ impl Asked<'_> {
             return Ok("`provision.quota` sets no limit, and the provider does not tell its own"
                 .to_owned());
         };
-        let projects = self.equipment.provider.inventory().await.map_err(told)?;
+        let projects = self.projects().await?;
         let owned = projects.iter().filter(|it| !it.branch).count();
         if owned < quota {
             Ok(format!("{owned} of {quota} projects are there"))
@@ -234,7 +244,7 @@ impl Asked<'_> {
     /// The operation's own name is nobody's. What is asked is whether people would take another project for this one.
     async fn name_free(&self) -> Answer {
         let tenant = self.tenant()?;
-        let projects = self.equipment.provider.inventory().await.map_err(told)?;
+        let projects = self.projects().await?;
         let alike = projects.iter().find(|it| {
             it.name.eq_ignore_ascii_case(tenant.as_str())
                 || it.name.eq_ignore_ascii_case(&self.request.name)

@@ -6,7 +6,7 @@ use crate::program::Program;
 use crate::running::Running;
 use crate::site::{
     STEPS, ask, ask_database, configure, ended, id, operation, program, projects, scan, script,
-    start, steps, until, url_of, wanted,
+    start, start_with, steps, until, url_of, wanted,
 };
 
 #[tokio::test]
@@ -130,7 +130,8 @@ async fn the_same_request_twice_is_one_operation() {
 #[tokio::test]
 async fn what_cannot_be_a_subdomain_is_told_and_nothing_is_made() {
     let program = program("");
-    let mut running = start(&program).await;
+    let path = "/api/superadmin/orchestras";
+    let mut running = start_with(&program, &[("WATERTIGHT__HTTP__TENANT_PATH", path.into())]).await;
     for (subdomain, told) in [
         ("Åkerman", "write `xn--kerman-hua`"),
         ("acme.", "write `acme`"),
@@ -139,10 +140,16 @@ async fn what_cannot_be_a_subdomain_is_told_and_nothing_is_made() {
         ("a b", "other characters"),
         ("", "1 to 63 characters"),
     ] {
-        let answer = running.post("/api/v1/tenants", &wanted(subdomain)).await;
-        assert_eq!(answer.status, 422, "{subdomain}: {answer:?}");
-        assert!(answer.body.contains(told), "{subdomain}: {answer:?}");
+        for path in ["/api/v1/tenants", path] {
+            let answer = running.post(path, &wanted(subdomain)).await;
+            assert_eq!(answer.status, 422, "{subdomain}: {answer:?}");
+            assert!(answer.body.contains(told), "{subdomain}: {answer:?}");
+        }
     }
+    let answer = running.post(&format!("{path}/validate"), &wanted("acme")).await;
+    assert_eq!((answer.status, &answer.json()["ok"]), (200, &json!(true)), "{answer:?}");
+    let listed = running.get(path).await;
+    assert_eq!((listed.status, &listed.json()["tenants"]), (200, &json!([])), "{listed:?}");
     assert!(projects(&program).is_empty());
     let listed = running.get("/api/v1/operations").await;
     assert_eq!(listed.json()["operations"], json!([]));

@@ -47,7 +47,11 @@ pub(crate) fn tokens() -> String {
 
 /// The daemon, asked by a provisioner.
 pub(crate) async fn start(program: &Program) -> Running {
-    let mut running = Running::start(program).await;
+    start_with(program, &[]).await
+}
+
+pub(crate) async fn start_with(program: &Program, environment: &[(&str, PathBuf)]) -> Running {
+    let mut running = Running::start_with(program, environment).await;
     // Commands reach it by this.
     appears(program.path("watertight.db.sock")).await;
     let bearer = format!("Bearer {}", token("provisioner")).parse().unwrap();

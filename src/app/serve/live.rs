@@ -170,6 +170,7 @@ fn options(config: &Config) -> Options {
             .and_then(|it| it.webhook_secret.as_ref())
             .map(|it| it.0.clone()),
         routing: config.routing.as_ref().map(routing),
+        tenant_path: http.tenant_path.as_deref().map(Into::into),
         ..Options::default()
     }
 }

@@ -111,6 +111,7 @@ fn fixed(before: &Config, after: &Config) -> Vec<String> {
         ("store.url", before.store != after.store),
         ("secrets", before.secrets != after.secrets),
         ("http.listen", before.http.listen != after.http.listen),
+        ("http.tenant_path", before.http.tenant_path != after.http.tenant_path),
         ("provision.provider", provider(before) != provider(after)),
         ("http.tls_cert", before.http.tls_cert.is_some() != after.http.tls_cert.is_some()),
     ];
