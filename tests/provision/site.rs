@@ -123,10 +123,6 @@ pub(crate) async fn operation(running: &Running, id: &str) -> Value {
     answer.json()
 }
 
-pub(crate) async fn operations(running: &Running) -> Value {
-    running.get("/api/v1/operations").await.json()
-}
-
 /// The operation when `holds` is true of it.
 pub(crate) async fn until(running: &Running, id: &str, holds: impl Fn(&Value) -> bool) -> Value {
     let late = Instant::now() + LIMIT;

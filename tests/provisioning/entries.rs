@@ -16,7 +16,7 @@ use crate::fake_supabase::projects::Fate;
 use crate::fake_supabase::routes::QUOTA;
 use crate::judge;
 use crate::life::Life;
-use crate::stage::Stage;
+use crate::stage::{self, Stage};
 
 const TENANT: &str = "acme";
 
@@ -131,7 +131,7 @@ async fn run(case: &Case, only: Option<&String>) -> BTreeSet<String> {
     }
     let mut daemon = stage.start().await;
     stage.hear(stage.launched());
-    let told = crate::site::operations(&daemon).await;
+    let told = stage::operations(&daemon).await;
     assert_eq!(told["operations"][0]["state"], case.ends, "{} {only:?}: {told:#}", case.name);
     let wrongs = judge::wrongs(&stage).await;
     assert!(wrongs.is_empty(), "{} {only:?}: {wrongs:#?} {told:#}", case.name);

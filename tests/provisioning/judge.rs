@@ -146,8 +146,8 @@ fn claims(stage: &Stage, seen: &Seen) -> Vec<String> {
                             }))
             });
             if !stays {
-                let state = maker.map(|it| it.state.label());
-                wrongs.push(format!("the operation {id} is {state:?} and still {what} {name}"));
+                let end = maker.map(|it| it.state.label());
+                wrongs.push(format!("the operation {id} is {end:?} and still {what} {name}"));
             }
         }
     }

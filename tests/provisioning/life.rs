@@ -18,7 +18,7 @@ use crate::stage::Stage;
 const LIMIT: Duration = Duration::from_mins(3);
 
 /// Of one request.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -77,7 +77,6 @@ impl<'a> Life<'a> {
         }
         let Some(id) = ids.first() else { return };
         match customer.then {
-            Then::Stays => {}
             Then::Cancels(after) => {
                 sleep(after).await;
                 let path = format!("/api/v1/operations/{id}/cancel");
@@ -86,7 +85,7 @@ impl<'a> Life<'a> {
             Then::Leaves if self.comes_to_be(id).await => {
                 self.leave(&customer.subdomain).await;
             }
-            Then::Leaves => {}
+            Then::Leaves | Then::Stays => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use watertight::model::finding::{Kind, Severity, State};
 use watertight::model::report::Report;
+use watertight::model::tenant::TenantId;
 
 use crate::fake_supabase::faults::{CREATE, Fault};
 use crate::fake_supabase::projects::Fate;
@@ -35,11 +36,11 @@ async fn a_database_that_is_in_use_is_refused_left_alone_and_told() {
 
     let report = scan(&daemon).await;
     let twice = program::finding(&report, Kind::DatabaseHandedOutTwice);
-    let members: Vec<&str> = twice.claim.tenants.iter().map(|it| it.as_str()).collect();
+    let members: Vec<&str> = twice.claim.tenants.iter().map(TenantId::as_str).collect();
     assert_eq!((twice.claim.severity, members), (Severity::Critical, vec!["acme", owner.id]));
     let stuck = program::finding(&report, Kind::OperationStuck);
     assert_eq!(stuck.claim.severity, Severity::Critical);
-    assert_eq!(stuck.claim.tenants.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["acme"]);
+    assert!(stuck.claim.tenants.iter().map(TenantId::as_str).eq(["acme"]));
     assert_eq!(open(&report), 2);
 
     stage.hear(daemon.lines());

@@ -16,8 +16,7 @@ use tokio::time::{Instant, sleep};
 use crate::chance;
 use crate::judge;
 use crate::life::Life;
-use crate::site;
-use crate::stage::Stage;
+use crate::stage::{self, Stage};
 
 const SHORT: u64 = 12;
 const LONG: u64 = 2_000;
@@ -46,7 +45,9 @@ async fn rehearsal_every_tenant_ends_whole_or_gone_whatever_fails_and_whoever_di
     let mut runs = runs.buffer_unordered(AT_ONCE).enumerate();
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     while let Some((done, run)) = runs.next().await {
-        run.into_iter().for_each(|it| *ends.entry(it).or_default() += 1);
+        for end in run {
+            *ends.entry(end).or_default() += 1;
+        }
         if (done + 1) % TOLD_EVERY == 0 || done + 1 == seeds.len() {
             println!("{} of {} after {:.0?}: {ends:?}", done + 1, seeds.len(), begun.elapsed());
         }
@@ -75,7 +76,7 @@ async fn rehearse(seed: u64) -> Vec<String> {
         asked(&stage),
         daemon.messages()
     );
-    let told = site::operations(&daemon).await;
+    let told = stage::operations(&daemon).await;
     daemon.stop().await;
     let operations = told["operations"].as_array().unwrap().iter();
     let word = |it: &Value, key: &str| it[key].as_str().unwrap().to_owned();

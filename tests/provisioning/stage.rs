@@ -110,6 +110,10 @@ impl Stage {
     }
 }
 
+pub(crate) async fn operations(daemon: &Running) -> serde_json::Value {
+    daemon.get("/api/v1/operations").await.json()
+}
+
 /// It can run twice, and leaves a trace of whose it was.
 const SETUP: &str = "\
 case \"$(cat {how}/$TENANT_SUBDOMAIN 2>/dev/null)\" in

@@ -41,7 +41,8 @@ async fn live(stage: &Stage) {
     assert_eq!(provider.readiness(&made.reference).await.unwrap(), Readiness::Absent);
     let listed = provider.inventory().await.unwrap();
     assert_eq!(listed.first().map(|it| &it.state), Some(&ProjectState::Going));
-    tokio::time::sleep(stage.fake.world().rules.times().going_down).await;
+    let going_down = stage.fake.world().rules.times().going_down;
+    tokio::time::sleep(going_down).await;
     assert_eq!(provider.inventory().await.unwrap(), []);
     provider.delete(&made.reference).await.unwrap();
     assert!(tokio_postgres::connect(url.expose(), tokio_postgres::NoTls).await.is_err());

@@ -20,7 +20,7 @@ use crate::fake_supabase::{FakeSupabase, TOKEN};
 pub(crate) const FACTOR: f64 = 0.01;
 
 /// For a condition to hold. The machine may be busy.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// One for all tests of this process: it ends with it.
 pub(crate) fn stock() -> Arc<Stock> {
