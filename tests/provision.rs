@@ -15,7 +15,6 @@ mod program;
 #[expect(dead_code, reason = "not every test needs all of it")]
 #[path = "support/running.rs"]
 mod running;
-#[expect(dead_code, reason = "the rehearsal needs the rest of it")]
 #[path = "provision/site.rs"]
 mod site;
 #[path = "provision/turned_back.rs"]
