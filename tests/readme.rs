@@ -20,7 +20,7 @@ use watertight::report::judge::Exit;
 const README: &str = include_str!("../README.md");
 
 /// The sections, whose every key has a line of its own.
-const USED: [&str; 17] = [
+const USED: [&str; 16] = [
     "store",
     "policy",
     "probe",
