@@ -308,6 +308,6 @@ async fn what_is_not_there_and_what_is_asked_wrongly_are_told_as_problems() {
     assert_eq!(response.headers()["allow"], "GET,HEAD,POST");
     refused(wrong, StatusCode::METHOD_NOT_ALLOWED, "wrong-method").await;
     let provisioning = operator(Method::POST, "/api/v1/tenants");
-    refused(provisioning, StatusCode::METHOD_NOT_ALLOWED, "wrong-method").await;
+    refused(provisioning, StatusCode::FORBIDDEN, "not-allowed").await;
     house.leave().await;
 }
