@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +52,9 @@ use crate::saga;
 use crate::schedule::queue::Scope;
 use crate::store::Store;
 use crate::store::operations::{Begun, NewOperation};
+
+/// Until a tenant that leaves is gone, where nothing else is said.
+pub const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Operations that are carried out at once. Each waits for others most of its time.
 const AT_ONCE: usize = 32;

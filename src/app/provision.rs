@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -26,12 +26,9 @@ use crate::daemon::Daemon;
 use crate::model::operation::{Operation, OperationId, OperationState, StepState};
 use crate::model::preflight::{Check, CheckName};
 use crate::provision::work::Request;
-use crate::provision::{BeginError, Provisioner, preflight};
+use crate::provision::{BeginError, GRACE, Provisioner, preflight};
 use crate::report::{Format, Style};
 use crate::saga;
-
-/// Until a tenant that leaves is gone, where nothing else is said.
-const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Between two looks at an operation that the daemon carries out.
 const LOOK: Duration = Duration::from_millis(200);
@@ -259,8 +256,7 @@ async fn watched(
 ) -> anyhow::Result<Operation> {
     let mut known: Vec<StepState> = Vec::new();
     loop {
-        let operation = platform.store.operation(id)?;
-        let operation = operation.ok_or_else(|| anyhow::anyhow!("the operation is gone"))?;
+        let operation = read(platform, id)?;
         let steps = saga::steps(operation.kind, &operation.log);
         for (place, step) in steps.iter().enumerate() {
             if known.get(place) != Some(&step.state)
@@ -277,14 +273,17 @@ async fn watched(
     }
 }
 
+fn read(platform: &Platform, id: &OperationId) -> anyhow::Result<Operation> {
+    platform.store.operation(id)?.ok_or_else(|| anyhow::anyhow!("the operation is gone"))
+}
+
 fn begun(
     platform: &Platform,
     id: &OperationId,
     args: &DeprovisionArgs,
     style: Style,
 ) -> anyhow::Result<Ended> {
-    let operation = platform.store.operation(id)?;
-    let operation = operation.ok_or_else(|| anyhow::anyhow!("the operation is gone"))?;
+    let operation = read(platform, id)?;
     print(|out| provisioning::write(&operation, args.format, style, out))?;
     Ok(Ended::Well)
 }

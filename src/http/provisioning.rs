@@ -27,13 +27,11 @@ use crate::model::operation::OperationId;
 use crate::model::preflight::Check;
 use crate::provision::options::Equipment;
 use crate::provision::work::Request;
-use crate::provision::{BeginError, preflight};
+use crate::provision::{BeginError, GRACE, preflight};
 
 /// Of an idempotency key, in characters.
 const LONGEST_KEY: usize = 255;
 
-/// Until a tenant that leaves is gone, where nothing else is asked.
-const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
 const LONGEST_GRACE: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// A tenant that somebody wants.

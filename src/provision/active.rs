@@ -6,22 +6,30 @@ use super::drive::{Course, Trouble, judged};
 use super::project;
 use crate::clock;
 use crate::model::operation::{Event, Happened, Step};
+use crate::model::tenant::{Tenant, TenantId, normalise};
 use crate::store::Store;
 
 pub(super) async fn reserve(course: &mut Course<'_>) -> Result<(), Trouble> {
     let fleet = course.daemon.fleet_now().await?;
-    let subdomain = crate::model::tenant::normalise(&course.work.request.subdomain);
-    let taken = fleet.tenants.iter().find(|it| {
-        it.id == *course.tenant()
-            || (subdomain.is_some() && it.subdomain.as_deref() == subdomain.as_deref())
-    });
-    match taken {
+    match holder(&fleet.tenants, course.tenant(), &course.work.request.subdomain) {
         Some(holder) => Err(Trouble::failed(format!(
             "the subdomain is that of the tenant {} of {}",
             holder.id, holder.origin
         ))),
         None => Ok(()),
     }
+}
+
+/// Who has the id or the subdomain.
+pub(super) fn holder<'a>(
+    tenants: &'a [Tenant],
+    id: &TenantId,
+    subdomain: &str,
+) -> Option<&'a Tenant> {
+    let subdomain = normalise(subdomain);
+    tenants.iter().find(|it| {
+        it.id == *id || (subdomain.is_some() && it.subdomain.as_deref() == subdomain.as_deref())
+    })
 }
 
 /// From here on the registry has the tenant, in the same moment in which the operation has succeeded.

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 
 use super::keep::Patience;
 use super::options::Equipment;
+use super::unique::names;
 use super::work::Work;
 use super::{Provisioner, connect, project, unique};
 use crate::clock;
@@ -235,10 +236,6 @@ impl Case<'_> {
 
 fn counted(tenants: usize) -> String {
     format!("{tenants} tenant{}", if tenants == 1 { "" } else { "s" })
-}
-
-fn names(tenants: &BTreeSet<TenantId>) -> String {
-    tenants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

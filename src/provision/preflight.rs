@@ -16,13 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::options::Equipment;
 use super::work::{Request, Work};
-use super::{connect, unique};
+use super::{active, connect, unique};
 use crate::clock;
 use crate::daemon::Daemon;
 use crate::daemon::beside::Company;
 use crate::dsn::Dsn;
 use crate::model::finding::{Health, Kind, State};
 use crate::model::preflight::{Check, CheckName};
+use crate::model::report::Report;
 use crate::model::tenant::{TenantId, normalise};
 use crate::provider::{Project, Region};
 use crate::registry::row::RawRow;
@@ -67,8 +68,8 @@ type Answer = Result<String, String>;
 pub async fn check(daemon: &Daemon, equipment: &Equipment, request: &Request) -> Vec<Check> {
     use CheckName as Name;
     let stop = CancellationToken::new();
-    let inventory = OnceCell::new();
-    let asked = Asked { daemon, equipment, request, stop: &stop, inventory };
+    let (inventory, looked) = (OnceCell::new(), OnceCell::new());
+    let asked = Asked { daemon, equipment, request, stop: &stop, inventory, looked };
     let mut asking = vec![
         within(Name::SubdomainValid, async { valid(&request.subdomain, &request.name) }),
         within(Name::SubdomainAvailable, asked.available()),
@@ -120,6 +121,8 @@ struct Asked<'a> {
     stop: &'a CancellationToken,
     /// Read once for all checks that look at it: a provider allows so many questions in a minute.
     inventory: OnceCell<Result<Vec<Project>, String>>,
+    /// The whole fleet is visited for a database that is brought, and once is enough.
+    looked: OnceCell<Result<Report, String>>,
 }
 
 impl Asked<'_> {
@@ -130,12 +133,7 @@ impl Asked<'_> {
     async fn available(&self) -> Answer {
         let tenant = self.tenant()?;
         let fleet = self.daemon.fleet_now().await.map_err(told)?;
-        let subdomain = normalise(&self.request.subdomain);
-        let holder = fleet.tenants.iter().find(|it| {
-            it.id == tenant
-                || (it.subdomain.is_some() && it.subdomain.as_deref() == subdomain.as_deref())
-        });
-        match holder {
+        match active::holder(&fleet.tenants, &tenant, &self.request.subdomain) {
             Some(holder) => {
                 Err(format!("it is that of the tenant {} of {}", holder.id, holder.origin))
             }
@@ -267,9 +265,7 @@ impl Asked<'_> {
 
     async fn unused(&self) -> Answer {
         let tenant = self.tenant()?;
-        let rows = vec![self.brought(&tenant)?];
-        let looked = self.daemon.look_beside(rows, Company::Fleet, self.stop).await;
-        unique::alone(&tenant, &looked.map_err(told)?)
+        unique::alone(&tenant, self.among_all(&tenant).await?)
     }
 
     async fn no_foreign_stamp(&self) -> Answer {
@@ -290,6 +286,14 @@ impl Asked<'_> {
             Some(finding) => Err(finding.claim.summary.clone()),
             None => Ok("it bears no other tenant's stamp".to_owned()),
         }
+    }
+
+    async fn among_all(&self, tenant: &TenantId) -> Result<&Report, String> {
+        let look = || async {
+            let rows = vec![self.brought(tenant)?];
+            self.daemon.look_beside(rows, Company::Fleet, self.stop).await.map_err(told)
+        };
+        self.looked.get_or_init(look).await.as_ref().map_err(Clone::clone)
     }
 
     fn brought(&self, tenant: &TenantId) -> Result<RawRow, String> {

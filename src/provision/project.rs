@@ -105,18 +105,9 @@ async fn take(course: &mut Course<'_>, project: &Project) -> Result<(), Trouble>
     give(course, project).await?;
     let claim = claim(course.equipment.provider.kind().label(), &project.reference);
     claim_for(course, BTreeSet::from([claim])).await?;
-    let tenant = course.tenant().clone();
     let fleet = course.daemon.fleet_now().await?;
-    let holders: BTreeSet<_> = fleet
-        .tenants
-        .iter()
-        .filter(|it| it.id != tenant)
-        .filter(|it| {
-            let named = it.targets.iter().flat_map(|it| &it.address.projects);
-            named.into_iter().any(|it| it.id == project.reference)
-        })
-        .map(|it| it.id.clone())
-        .collect();
+    let holders: BTreeSet<_> =
+        unique::in_registry(&fleet.tenants, course.tenant(), &project.reference).collect();
     if !holders.is_empty() {
         return Err(unique::handed_out_twice(course, holders).await?);
     }
@@ -213,10 +204,9 @@ pub(super) async fn remove(
     }
     let tied = unique::tied(course, reference, maker).await?;
     if !tied.is_empty() {
-        let tenants: Vec<String> = tied.iter().map(ToString::to_string).collect();
         return Err(Trouble::failed(format!(
             "the project {reference} stays: its database is that of {}",
-            tenants.join(", ")
+            unique::names(&tied)
         )));
     }
     delete(course, reference).await

@@ -23,7 +23,7 @@ use crate::model::tenant::{TargetName, Tenant, TenantId};
 use crate::registry::row::RawRow;
 use crate::store::Store;
 
-/// In a row, before what a look found is told as a failure and not as a moment's trouble.
+/// What is to be proven, for people.
 const PROVEN: &str = "the database is its own";
 
 pub(super) async fn verify(course: &mut Course<'_>) -> Result<(), Trouble> {
@@ -117,6 +117,10 @@ pub(super) fn sharers(tenant: &TenantId, findings: &[Finding]) -> BTreeSet<Tenan
         .collect()
 }
 
+pub(super) fn names(tenants: &BTreeSet<TenantId>) -> String {
+    tenants.iter().map(TenantId::as_str).collect::<Vec<_>>().join(", ")
+}
+
 fn was_seen(tenant: &TenantReport) -> bool {
     tenant.targets.first().is_some_and(|it| it.fingerprint.is_some())
 }
@@ -138,10 +142,7 @@ fn could_be(known: &Identity, own: &TenantReport) -> bool {
 pub(super) fn alone(tenant: &TenantId, report: &Report) -> Result<String, String> {
     match judge(tenant, report, &BTreeMap::new()) {
         Compared::Alone => Ok("no other tenant has it".to_owned()),
-        Compared::With(tenants) => {
-            let names: Vec<String> = tenants.iter().map(ToString::to_string).collect();
-            Err(format!("it is that of {}", names.join(", ")))
-        }
+        Compared::With(tenants) => Err(format!("it is that of {}", names(&tenants))),
         Compared::Unproven(why) => Err(why),
     }
 }
@@ -151,13 +152,12 @@ pub(super) async fn handed_out_twice(
     course: &Course<'_>,
     tenants: BTreeSet<TenantId>,
 ) -> Result<Trouble, Trouble> {
-    let names: Vec<String> = tenants.iter().map(ToString::to_string).collect();
+    let owners = names(&tenants);
     let id = course.id().clone();
     let tie = move |store: &Store| Ok(store.tie(&id, &tenants)?);
     course.stored("note whom a database belongs to", tie).await?;
     Ok(Trouble::failed(format!(
-        "the provider handed out a database that is in use: it is that of {}",
-        names.join(", ")
+        "the provider handed out a database that is in use: it is that of {owners}"
     )))
 }
 
