@@ -6,6 +6,7 @@
 //!
 //! Invariant: a database's URL is never drawn. Whoever brought one and was refused types it again.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use askama::Template;
@@ -171,8 +172,9 @@ fn field_problem(view: &View<'_>, field: Field) -> String {
     match view.refusal {
         Some(Refusal::Preflight(checks)) => {
             let failed = checks.iter().filter(|it| !it.ok && Field::of(it.name) == Some(field));
-            let told: Vec<String> = failed.map(|it| shown(&it.detail)).collect();
-            told.join("; ")
+            // Several checks may say the same of it.
+            let told: BTreeSet<String> = failed.map(|it| shown(&it.detail)).collect();
+            told.into_iter().collect::<Vec<_>>().join("; ")
         }
         Some(Refusal::Field { field: it, text }) if it == field => shown(text),
         _ => String::new(),

@@ -50,7 +50,8 @@ function mark(row, state, detail) {
 function faults(checks) {
   for (const name of ["subdomain", "database_url"]) {
     const about = (it) => document.querySelector(`[data-check="${CSS.escape(it.name)}"]`)?.dataset.field === name;
-    const text = checks.filter((it) => !it.ok && about(it)).map((it) => it.detail).join("; ");
+    // Several checks may say the same of it.
+    const text = [...new Set(checks.filter((it) => !it.ok && about(it)).map((it) => it.detail))].join("; ");
     part(`${name}-problem`).textContent = text;
     if (text) field(name).setAttribute("aria-invalid", "true");
     else field(name).removeAttribute("aria-invalid");
