@@ -24,7 +24,7 @@ use crate::page::frame::Notice;
 use crate::page::operation::Attempt;
 use crate::page::operations::{ROWS, before};
 use crate::store::Store;
-use crate::store::operations::{Wanted, Window};
+use crate::store::wanted::{Wanted, Window};
 
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,

@@ -27,7 +27,7 @@ use crate::page::query::Query;
 use crate::page::trend::Point;
 use crate::page::{self, asset, verdict};
 use crate::store::Store;
-use crate::store::operations::{Wanted, Window};
+use crate::store::wanted::{Wanted, Window};
 
 /// Scans that are read for the trend; the page draws the latest sixty of the whole fleet.
 const SCANS: u32 = 200;

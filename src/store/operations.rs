@@ -9,7 +9,7 @@
 //! - an operation that runs or is stuck is never pruned.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, Row, Transaction, params, params_from_iter};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,24 +53,6 @@ pub enum Begun {
     OtherRequest(OperationId),
     /// Another operation of the tenant runs.
     InFlight(OperationId),
-}
-
-/// Which operations are looked for. Each part that is there narrows them.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wanted<'a> {
-    pub kind: Option<OperationKind>,
-    pub state: Option<OperationState>,
-    pub tenant: Option<&'a TenantId>,
-    /// Stands somewhere in the tenant's id.
-    pub part: &'a str,
-}
-
-/// One page of a list.
-#[derive(Clone, Copy, Debug)]
-pub struct Window {
-    /// Rows that come before it.
-    pub before: usize,
-    pub rows: usize,
 }
 
 impl Store {
@@ -186,37 +168,6 @@ impl Store {
         })
     }
 
-    /// How many operations are as they are wanted.
-    pub fn count_operations(&self, wanted: &Wanted<'_>) -> Result<usize, StoreError> {
-        self.read("count the operations", |transaction| {
-            let sql = format!("SELECT count(*) FROM operations {WANTED}");
-            let mut select = transaction.prepare_cached(&sql)?;
-            let count: i64 =
-                select.query_row(params_from_iter(wanted.columns()), |it| it.get(0))?;
-            Ok(usize::try_from(count).unwrap_or_default())
-        })
-    }
-
-    /// Those that are as they are wanted, the latest first.
-    pub fn wanted_operations(
-        &self,
-        wanted: &Wanted<'_>,
-        window: Window,
-    ) -> Result<Vec<Operation>, StoreError> {
-        self.read("read the operations", |transaction| {
-            let Window { before, rows } = window;
-            let sql = format!(
-                "SELECT {COLUMNS} FROM operations {WANTED}
-                 ORDER BY number DESC LIMIT {rows} OFFSET {before}"
-            );
-            let mut select = transaction.prepare(&sql)?;
-            let heads: Vec<_> = select
-                .query_and_then(params_from_iter(wanted.columns()), head)?
-                .collect::<Result<_, _>>()?;
-            heads.into_iter().map(|it| with_log(transaction, it)).collect()
-        })
-    }
-
     /// What operations have left that only a person may take away, the oldest first.
     pub fn leftovers(&self) -> Result<Vec<Leftover>, StoreError> {
         let mut leftovers = Vec::new();
@@ -284,22 +235,10 @@ impl Store {
     }
 }
 
-const WANTED: &str = "WHERE (?1 IS NULL OR kind = ?1) AND (?2 IS NULL OR state = ?2)
-     AND (?3 IS NULL OR tenant = ?3) AND instr(tenant, ?4) > 0";
-
-impl Wanted<'_> {
-    /// As `WANTED` takes them. Every id holds the empty text.
-    fn columns(&self) -> [Option<&str>; 4] {
-        let kind = self.kind.map(OperationKind::label);
-        let state = self.state.map(OperationState::label);
-        [kind, state, self.tenant.map(TenantId::as_str), Some(self.part)]
-    }
-}
-
-const COLUMNS: &str = "number, id, kind, tenant, state, started_at, finished_at";
+pub(super) const COLUMNS: &str = "number, id, kind, tenant, state, started_at, finished_at";
 
 /// The row without its log, and its number.
-fn head(row: &Row<'_>) -> Result<(i64, Operation), Fault> {
+pub(super) fn head(row: &Row<'_>) -> Result<(i64, Operation), Fault> {
     let finished_at: Option<i64> = row.get(6)?;
     let operation = Operation {
         id: rows_of::id(&row.get::<_, String>(1)?)?,
@@ -325,7 +264,7 @@ fn whole(
         .transpose()
 }
 
-fn with_log(
+pub(super) fn with_log(
     transaction: &Transaction<'_>,
     (number, operation): (i64, Operation),
 ) -> Result<Operation, Fault> {

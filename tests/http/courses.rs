@@ -1,6 +1,7 @@
 //! Operations on the status page: found, seen, turned back and settled.
 
 use reqwest::StatusCode;
+use watertight::clock;
 use watertight::http::role::Role;
 use watertight::model::fingerprint::Digest256;
 use watertight::model::operation::{
@@ -22,7 +23,7 @@ pub(crate) fn begin(house: &House, number: u128, tenant: &str) -> OperationId {
         tenant: TenantId::parse(tenant).unwrap(),
         key: None,
         request: Digest256::of(tenant.as_bytes()),
-        at: jiff::Timestamp::now(),
+        at: clock::now(),
     };
     assert_eq!(house.daemon.store().begin_operation(&new, &()).unwrap(), Begun::New);
     id
@@ -30,7 +31,7 @@ pub(crate) fn begin(house: &House, number: u128, tenant: &str) -> OperationId {
 
 fn note(house: &House, id: &OperationId, happened: Vec<Happened>) {
     for happened in happened {
-        let event = Event { at: jiff::Timestamp::now(), happened };
+        let event = Event { at: clock::now(), happened };
         let judge = |kind, log: &[Event]| Some(saga::state(kind, log));
         assert!(house.daemon.store().note_operation(id, &event, judge).unwrap());
     }

@@ -26,8 +26,8 @@ async fn house() -> (House, TempDir) {
     let local = LocalOptions { directory: home.path().join("clusters") };
     let options = ProvisionOptions {
         quota: None,
-        ready_timeout: Duration::from_secs(60),
-        fresh: Duration::from_secs(600),
+        ready_timeout: Duration::from_mins(1),
+        fresh: Duration::from_mins(10),
         setup: None,
         stamp: false,
         stamp_keys: StampKeyRefs::default(),
