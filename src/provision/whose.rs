@@ -108,9 +108,10 @@ async fn comes_up(course: &Course<'_>, reference: &str) -> Result<bool, Trouble>
     loop {
         match keep::read(&mut asking, || provider.readiness(reference)).await {
             Ok(Readiness::Ready) => return Ok(true),
-            Ok(Readiness::Failed(_)) => return Ok(false),
             Ok(Readiness::Coming(_) | Readiness::Absent) if coming.wait().await => {}
-            Ok(Readiness::Coming(_) | Readiness::Absent) => return Ok(false),
+            Ok(Readiness::Coming(_) | Readiness::Absent | Readiness::Failed(_)) => {
+                return Ok(false);
+            }
             Err(error) => return Err(Trouble::of(error)),
         }
     }
