@@ -7,6 +7,8 @@
 
 #[path = "provision/commands.rs"]
 mod commands;
+#[path = "provision/left.rs"]
+mod left;
 #[path = "provision/made.rs"]
 mod made;
 #[expect(dead_code, reason = "not every test needs all of it")]
