@@ -91,6 +91,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "clock",
             "daemon",
             "dsn",
+            "dump",
             "inventory",
             "model",
             "probe",

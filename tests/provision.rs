@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may say so")]
 
+#[path = "provision/backed_up.rs"]
+mod backed_up;
 #[path = "provision/commands.rs"]
 mod commands;
 #[path = "provision/left.rs"]

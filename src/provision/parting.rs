@@ -94,7 +94,7 @@ pub(super) async fn bury(course: &mut Course<'_>) -> Result<(), Trouble> {
     course.stored("bury a tenant", bury).await
 }
 
-fn leaving(course: &Course<'_>) -> Result<Leaving, Trouble> {
+pub(super) fn leaving(course: &Course<'_>) -> Result<Leaving, Trouble> {
     let leaving = course.work.leaving.clone();
     leaving.ok_or_else(|| {
         Trouble::Fault(anyhow::anyhow!("the operation is not of a tenant that leaves"))

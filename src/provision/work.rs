@@ -6,6 +6,7 @@
 //! Invariant: no `Debug`. Whatever holds one cannot be written to a log by accident.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
@@ -69,6 +70,9 @@ pub struct Leaving {
     pub row: Option<RawRow>,
     /// Until then it can be called back, in microseconds since 1970.
     pub until: i64,
+    /// Where its last backup goes; `None` for none.
+    #[serde(default)]
+    pub backup: Option<PathBuf>,
 }
 
 impl Work {
@@ -78,8 +82,8 @@ impl Work {
         Self { request, password, reference: None, url, leaving: None }
     }
 
-    /// Of a tenant that can be called back until then.
-    pub fn leaving(tenant: &TenantId, until: Timestamp) -> Self {
+    /// Of a tenant that can be called back until then, and whose last backup goes there.
+    pub fn leaving(tenant: &TenantId, until: Timestamp, backup: Option<PathBuf>) -> Self {
         let request = Request {
             subdomain: tenant.as_str().into(),
             name: tenant.as_str().into(),
@@ -87,8 +91,8 @@ impl Work {
             labels: BTreeMap::new(),
             database_url: None,
         };
-        let leaving = Some(Leaving { row: None, until: until.as_microsecond() });
-        Self { request, password: String::new(), reference: None, url: None, leaving }
+        let leaving = Some(Leaving { row: None, until: until.as_microsecond(), backup });
+        Self { leaving, password: String::new(), ..Self::new(request) }
     }
 
     pub fn password(&self) -> Secret {
