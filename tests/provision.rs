@@ -7,6 +7,8 @@
 
 #[path = "provision/backed_up.rs"]
 mod backed_up;
+#[path = "provision/brought.rs"]
+mod brought;
 #[path = "provision/commands.rs"]
 mod commands;
 #[path = "provision/left.rs"]

@@ -33,7 +33,7 @@ pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trou
         Step::Reserve => active::release(course, "").await,
         Step::CreateProject => project::ensure_absent(course).await,
         Step::Connect => active::release(course, connect::DATABASES).await,
-        Step::Stamp => furnish::forget_stamp(course).await,
+        Step::Stamp => furnish::take_stamp_away(course).await,
         Step::Suspend => parting::call_back(course).await,
         Step::AwaitReady
         | Step::VerifyUnique

@@ -57,6 +57,9 @@ pub struct Work {
     /// Of the database, for the application.
     #[serde(default)]
     url: Option<String>,
+    /// What our stamp was written over, in a database that was brought.
+    #[serde(default)]
+    pub stamped_over: Option<StampedOver>,
     /// Of a tenant that leaves.
     #[serde(default)]
     pub leaving: Option<Leaving>,
@@ -75,11 +78,18 @@ pub struct Leaving {
     pub backup: Option<PathBuf>,
 }
 
+/// What stood in the stamp's place before.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StampedOver {
+    /// The comment of its schema; `None` where there was no schema.
+    pub comment: Option<Box<str>>,
+}
+
 impl Work {
     pub fn new(request: Request) -> Self {
         let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_LENGTH);
         let url = request.database_url.as_deref().map(str::to_owned);
-        Self { request, password, reference: None, url, leaving: None }
+        Self { request, password, reference: None, url, stamped_over: None, leaving: None }
     }
 
     /// Of a tenant that can be called back until then, and whose last backup goes there.
