@@ -44,17 +44,28 @@ async fn rehearsal_every_tenant_ends_whole_or_gone_whatever_fails_and_whoever_di
     });
     let mut runs = runs.buffer_unordered(AT_ONCE).enumerate();
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    let mut left = 0;
     while let Some((done, run)) = runs.next().await {
+        left += usize::from(run.iter().any(|it| it == "deprovision succeeded"));
         for end in run {
             *ends.entry(end).or_default() += 1;
         }
         if (done + 1) % TOLD_EVERY == 0 || done + 1 == seeds.len() {
-            println!("{} of {} after {:.0?}: {ends:?}", done + 1, seeds.len(), begun.elapsed());
+            let (done, all) = (done + 1, seeds.len());
+            println!(
+                "{done} of {all} after {:.0?}, somebody left in {left}: {ends:?}",
+                begun.elapsed()
+            );
         }
     }
     let both = ["provision succeeded", "provision rolled_back"];
     let seen = both.iter().all(|it| ends.contains_key(*it));
     assert!(seen || seeds.len() == 1, "too little was rehearsed: {ends:?}");
+    assert!(
+        seeds.len() <= 3 * left || seeds.len() == 1,
+        "somebody came and left in {left} of {} runs alone: {ends:?}",
+        seeds.len()
+    );
 }
 
 /// How each of its operations ended.
