@@ -25,6 +25,7 @@ mod project;
 mod ready;
 mod steps;
 mod unique;
+mod whose;
 pub mod work;
 
 use std::collections::BTreeMap;
