@@ -411,11 +411,11 @@ fn kinds_that_others_find_are_left_alone() {
         &life,
         &expect![[r#"
             1:
-              b11b open offboarded_reachable 1x since 1 last 1 
               c275 open data_bridge 1x since 1 last 1 a
+              4655 open public_exposure 1x since 1 last 1 
             2:
-              b11b open offboarded_reachable 1x since 1 last 1 
               c275 open data_bridge 1x since 1 last 1 a
+              4655 open public_exposure 1x since 1 last 1 
         "#]],
     );
 }
