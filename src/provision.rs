@@ -12,6 +12,7 @@
 //! - only tenants of the store are ever taken away, and only projects that an operation of this store was given.
 
 mod active;
+pub mod backup;
 mod connect;
 mod drive;
 mod furnish;
@@ -37,6 +38,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::backup::{BackupRefusal, FinalBackup};
 use self::options::Equipment;
 use self::work::{Request, Work};
 use crate::clock;
@@ -97,6 +99,8 @@ pub enum BeginError {
     NotOurs(TenantId),
     #[error("{tenant} is managed by {manager}, and not taken away here")]
     Managed { tenant: TenantId, manager: Box<str> },
+    #[error("its last backup cannot be made: {0}")]
+    Backup(BackupRefusal),
     #[error("begin an operation")]
     Store(#[source] anyhow::Error),
 }
@@ -153,9 +157,10 @@ impl Provisioner {
         &self,
         tenant: &TenantId,
         until: Timestamp,
+        backup: FinalBackup,
         key: Option<&str>,
     ) -> Result<OperationId, BeginError> {
-        self.equipment().ok_or(BeginError::Unequipped)?;
+        let equipment = self.equipment().ok_or(BeginError::Unequipped)?;
         let request = Digest256::of(format!("watertight.deprovision/v1\n{tenant}").as_bytes());
         let key = key.map(key_digest);
         if let Some(before) = self.of_key(key, request).await? {
@@ -168,9 +173,10 @@ impl Provisioner {
         if let Some(manager) = row.managed_by {
             return Err(BeginError::Managed { tenant: tenant.clone(), manager });
         }
+        let backup = backup.directory(&equipment.options.backup).map_err(BeginError::Backup)?;
         let id = OperationId::of(rand::random());
         let (kind, tenant) = (OperationKind::Deprovision, tenant.clone());
-        let work = Work::leaving(&tenant, until);
+        let work = Work::leaving(&tenant, until, backup);
         let new = NewOperation { id, kind, tenant, key, request, at: clock::now() };
         self.begin(new, work).await
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backup::BackupOptions;
 use crate::provider::Provider;
 use crate::setup::SetupPlan;
 use crate::stamp::key::StampKeyRefs;
@@ -30,6 +31,8 @@ pub struct ProvisionOptions {
     /// Whether each new database is stamped.
     pub stamp: bool,
     pub stamp_keys: StampKeyRefs,
+    /// Of tenants that leave.
+    pub backup: BackupOptions,
 }
 
 impl ProvisionOptions {
