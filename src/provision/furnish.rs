@@ -42,10 +42,20 @@ pub(super) async fn stamp(course: &mut Course<'_>) -> Result<(), Trouble> {
     let intend = move |store: &Store| Ok(store.intend_stamps(&intended)?);
     course.stored("remember a stamp that is to be written", intend).await?;
     draft.write().await.map_err(Trouble::of)?;
+    if course.work.moving.is_some() {
+        // Until the registry leads there, the stamp of the old database is the one that stands.
+        return Ok(());
+    }
     course.stored("remember a stamp", move |store| Ok(store.confirm_stamps(&[seen])?)).await
 }
 
 pub(super) async fn forget_stamp(course: &mut Course<'_>) -> Result<(), Trouble> {
+    if course.work.moving.is_some() {
+        let tenant = course.tenant().clone();
+        let withdraw =
+            move |store: &Store| Ok(store.withdraw_stamp(&tenant, &TargetName::DatabaseUrl)?);
+        return course.stored("withdraw a stamp", withdraw).await;
+    }
     let tenants = BTreeSet::from([course.tenant().clone()]);
     course.stored("forget a stamp", move |store| Ok(store.forget_stamps(&tenants)?)).await
 }

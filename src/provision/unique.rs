@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::connect::{self, login};
-use super::drive::{Course, Trouble};
+use super::drive::{Course, Trouble, visited};
 use super::keep::Patience;
 use crate::daemon::beside::Company;
 use crate::model::change::Identity;
@@ -58,7 +58,7 @@ async fn compared(course: &Course<'_>) -> Result<Compared, Trouble> {
         .filter(|it| it.target == TargetName::DatabaseUrl)
         .map(|it| (it.tenant, it.identity))
         .collect();
-    Ok(judge(course.tenant(), &report, &known))
+    Ok(judge(&course.visited(), &report, &known))
 }
 
 /// Operations that have come as far as a database: none of them may have the same one.
@@ -77,7 +77,7 @@ async fn others_in_flight(course: &Course<'_>) -> Result<Vec<RawRow>, Trouble> {
         Ok(others)
     });
     let others = read.await?.into_iter();
-    Ok(others.filter_map(|(tenant, work)| login(&tenant, &work).ok()).collect())
+    Ok(others.filter_map(|(tenant, work)| login(&visited(&tenant, &work), &work).ok()).collect())
 }
 
 fn judge(tenant: &TenantId, report: &Report, known: &BTreeMap<TenantId, Identity>) -> Compared {
@@ -201,7 +201,7 @@ pub(super) async fn examine(course: &mut Course<'_>) -> Result<(), Trouble> {
     let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
     loop {
         let report = connect::alone(course).await?;
-        let (health, why) = health(&report, course.tenant());
+        let (health, why) = health(&report, &course.visited());
         match health {
             Health::Healthy | Health::Degraded => return Ok(()),
             Health::Unhealthy | Health::Unknown if patience.wait().await => {}
