@@ -121,6 +121,8 @@ pub mod http;
 pub mod body;
 pub mod clock;
 pub mod dsn;
+pub mod dump;
+pub mod leash;
 pub mod local;
 pub mod patience;
 pub mod secret;

@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Plumbing that knows no other module.
     ("body", &[]),
     ("clock", &[]),
+    ("leash", &[]),
     ("patience", &[]),
     ("secret", &[]),
     ("tasks", &[]),
@@ -36,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Plumbing that speaks of addresses.
     ("dsn", &["model", "secret"]),
     ("tls", &["dsn"]),
+    ("dump", &["dsn", "leash", "local", "secret"]),
     // The pipeline.
     ("registry", &["clock", "dsn", "model", "secret", "tls"]),
     ("scan", &["dsn", "model", "patience"]),
@@ -54,7 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Where a user belongs.
     ("route", &["body", "model"]),
-    ("setup", &["dsn", "model", "probe", "secret"]),
+    ("setup", &["dsn", "leash", "model", "probe", "secret"]),
     // What goes on while the daemon runs.
     ("metrics", &["model", "route", "standing"]),
     // Where databases come from.
