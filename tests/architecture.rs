@@ -57,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where a user belongs.
     ("route", &["body", "model"]),
     ("setup", &["dsn", "leash", "model", "probe", "secret"]),
+    ("moving", &["dsn", "dump", "model", "probe", "secret"]),
     // What goes on while the daemon runs.
     ("metrics", &["model", "route", "standing"]),
     // Where databases come from.
@@ -68,6 +69,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "clock",
+            "dsn",
             "inventory",
             "metrics",
             "model",
@@ -84,15 +86,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("checks", &["daemon", "github", "model"]),
     ("deliveries", &["clock", "daemon", "gate", "github", "issues", "model", "report", "schedule"]),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
-    // Tenants that are made and taken away.
+    // Tenants that are made, moved and taken away.
     (
         "provision",
         &[
             "clock",
             "daemon",
             "dsn",
+            "dump",
             "inventory",
             "model",
+            "moving",
             "probe",
             "provider",
             "registry",
@@ -114,6 +118,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "gate",
             "model",
             "monitor",
+            "moving",
             "page",
             "provision",
             "registry",
@@ -152,6 +157,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
             "model",
             "monitor",
+            "moving",
             "news",
             "probe",
             "provider",

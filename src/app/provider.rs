@@ -76,6 +76,7 @@ fn options(config: &Config, section: &sections::Provision) -> ProvisionOptions {
         setup: setup::plan(config).ok().flatten(),
         stamp: section.stamp.unwrap_or(false),
         stamp_keys: stamp_keys(config),
+        roots: config.probe.ca_file.clone(),
     }
 }
 

@@ -57,9 +57,7 @@ impl<'a> Entry<'a> {
     fn is_of(&self, part: &Part) -> bool {
         match part {
             Part::Whole | Part::Relations => true,
-            Part::OwnedBy(role) => {
-                self.0.strip_suffix(&**role).is_some_and(|it| it.ends_with(' '))
-            }
+            Part::OwnedBy(role) => self.0.strip_suffix(&**role).is_some_and(|it| it.ends_with(' ')),
         }
     }
 }

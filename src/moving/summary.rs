@@ -60,8 +60,9 @@ pub async fn take(open: &mut Open, chosen: &Selection, side: Side) -> Result<Sum
                 summary.tables.insert(key, tally(open, &sql).await?);
             }
             RelationKind::Sequence => {
-                let rows = open.ask(WHAT, &format!("SELECT last_value || ' ' || is_called FROM {name}"));
-                let value = rows.await?.into_iter().flatten().next().flatten();
+                let sql = format!("SELECT last_value || ' ' || is_called FROM {name}");
+                let rows = open.ask(WHAT, &sql).await?;
+                let value = rows.into_iter().flatten().next().flatten();
                 let value = value.ok_or_else(|| open.nonsense(WHAT))?;
                 summary.sequences.insert(key, value);
             }
@@ -102,7 +103,10 @@ fn sum(of: &str) -> String {
 /// Names alone: how a definition is spelt differs between versions of the server.
 fn parts(chosen: &Selection, side: Side) -> String {
     let of_relations = |part: &str, name: &str, from: &str| {
-        format!("SELECT '{part}', count(*)::text, {} FROM chosen c {from}", sum(&format!("c.path || ' ' || {name}")))
+        format!(
+            "SELECT '{part}', count(*)::text, {} FROM chosen c {from}",
+            sum(&format!("c.path || ' ' || {name}"))
+        )
     };
     let values: Vec<String> = chosen
         .relations
@@ -173,7 +177,9 @@ fn of_schemas(chosen: &Selection, side: Side) -> [String; 2] {
     let functions = format!(
         "SELECT 'functions', count(*)::text, {} FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace \
          WHERE n.nspname IN ({names}) {} {}",
-        sum("n.nspname || '.' || o.proname || '(' || pg_get_function_identity_arguments(o.oid) || ')'"),
+        sum(
+            "n.nspname || '.' || o.proname || '(' || pg_get_function_identity_arguments(o.oid) || ')'"
+        ),
         owned("o.proowner"),
         not_brought("pg_proc")
     );
@@ -197,7 +203,8 @@ pub fn differences(before: &Summary, after: &Summary) -> Vec<String> {
     told.extend(moved.map(|(name, ..)| format!("the sequence {name} stands at another value")));
     let parts = before.parts.iter().map(|(name, it)| (name, it, after.parts.get(name)));
     told.extend(parts.filter_map(|(name, it, other)| differs(name, "of them", it, other)));
-    let large = differs("large objects", "of them", &before.large_objects, Some(&after.large_objects));
+    let large =
+        differs("large objects", "of them", &before.large_objects, Some(&after.large_objects));
     told.extend(large);
     let more = told.len().saturating_sub(TOLD_AT_MOST);
     told.truncate(TOLD_AT_MOST);

@@ -67,9 +67,9 @@ impl Snapshot {
 }
 
 impl Transfer<'_> {
-    /// Sums up and dumps what is chosen, as the snapshot shows it.
-    pub async fn take(&self, seen: &Snapshot, chosen: &Selection) -> Result<Summary, MoveError> {
-        let mut open = self.source.open(Mode::Of(&seen.name)).await?;
+    /// Sums up and dumps what is chosen, as the snapshot of that name shows it.
+    pub async fn take(&self, view: &str, chosen: &Selection) -> Result<Summary, MoveError> {
+        let mut open = self.source.open(Mode::Of(view)).await?;
         let summed = summary::take(&mut open, chosen, Side::Source).await?;
         open.close().await;
         clear(self.directory).map_err(kept)?;
@@ -85,7 +85,7 @@ impl Transfer<'_> {
         ]
         .map(OsString::from)
         .into();
-        arguments.push(format!("--snapshot={}", seen.name).into());
+        arguments.push(format!("--snapshot={view}").into());
         arguments.push(argument("--file=", &self.dump()));
         match chosen.part {
             Part::Relations => arguments.extend(
@@ -139,12 +139,14 @@ impl Transfer<'_> {
     }
 
     /// Restores what was dumped, all or nothing of it.
-    pub async fn put(&self, seen: &Snapshot, chosen: &Selection) -> Result<(), MoveError> {
+    pub async fn put(&self, view: &str, chosen: &Selection) -> Result<(), MoveError> {
         self.prepare(chosen).await?;
-        large::copy(&self.source, &seen.name, chosen, &self.new).await?;
+        large::copy(&self.source, view, chosen, &self.new).await?;
         let list = self.list(Pass::Objects, chosen).await?;
         let mut arguments = self.restoring(&list)?;
-        arguments.extend(["--no-privileges", "--exit-on-error", "--single-transaction"].map(OsString::from));
+        arguments.extend(
+            ["--no-privileges", "--exit-on-error", "--single-transaction"].map(OsString::from),
+        );
         arguments.push(self.dump().into());
         self.run(Program::Restore, arguments, Some(&self.new)).await?;
         Ok(())
@@ -211,8 +213,11 @@ impl Transfer<'_> {
             "--no-owner".into(),
             argument("--use-list=", list),
             // As a value of a connection string, so that no name of a database is taken for one.
-            format!("--dbname=dbname='{}'", dsn.database.replace('\\', "\\\\").replace('\'', "\\'"))
-                .into(),
+            format!(
+                "--dbname=dbname='{}'",
+                dsn.database.replace('\\', "\\\\").replace('\'', "\\'")
+            )
+            .into(),
         ])
     }
 

@@ -3,6 +3,7 @@
 //! Why one time and all others in proportion to it: an operator knows how long a project of their provider takes, and
 //! nothing of how often it should be looked at.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct ProvisionOptions {
     /// Whether each new database is stamped.
     pub stamp: bool,
     pub stamp_keys: StampKeyRefs,
+    /// Trusted where a connection string names no roots, by the programs that read and write dumps.
+    pub roots: Option<PathBuf>,
 }
 
 impl ProvisionOptions {
@@ -47,6 +50,11 @@ impl ProvisionOptions {
     /// How long undoing is tried before a person is called.
     pub fn undoing(&self) -> Duration {
         self.ready_timeout * 4
+    }
+
+    /// For all that a tenant has to be copied.
+    pub fn moving(&self) -> Duration {
+        self.ready_timeout * 16
     }
 
     /// Between two looks: at the beginning, and at most.

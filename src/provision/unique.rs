@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::connect::{self, login};
 use super::drive::{Course, Trouble, visited};
 use super::keep::Patience;
+use crate::daemon::Daemon;
 use crate::daemon::beside::Company;
 use crate::model::change::Identity;
 use crate::model::finding::{Finding, Health, Verdict};
@@ -52,12 +53,7 @@ async fn compared(course: &Course<'_>) -> Result<Compared, Trouble> {
     let mut rows = others_in_flight(course).await?;
     rows.push(connect::row(course)?);
     let report = course.daemon.look_beside(rows, Company::Fleet, course.stop).await?;
-    let known = course.stored("read the known identities", |store| Ok(store.baselines()?)).await?;
-    let known: BTreeMap<TenantId, Identity> = known
-        .into_iter()
-        .filter(|it| it.target == TargetName::DatabaseUrl)
-        .map(|it| (it.tenant, it.identity))
-        .collect();
+    let known = known(course.daemon).await?;
     Ok(judge(&course.visited(), &report, &known))
 }
 
@@ -93,13 +89,7 @@ fn judge(tenant: &TenantId, report: &Report, known: &BTreeMap<TenantId, Identity
         let told = accused.map(|it| it.claim.summary.clone()).chain(own.doubts.iter().cloned());
         return Compared::Unproven(told.collect::<Vec<_>>().join("; "));
     }
-    let alike: Vec<&str> = report
-        .tenants
-        .iter()
-        .filter(|it| it.id != *tenant && !was_seen(it))
-        .filter(|it| known.get(&it.id).is_some_and(|it| could_be(it, own)))
-        .map(|it| it.id.as_str())
-        .collect();
+    let alike = alike(own, report, known);
     if alike.is_empty() {
         return Compared::Alone;
     }
@@ -119,6 +109,24 @@ pub(super) fn sharers(tenant: &TenantId, findings: &[Finding]) -> BTreeSet<Tenan
 
 pub(super) fn names(tenants: &BTreeSet<TenantId>) -> String {
     tenants.iter().map(TenantId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Those that were not seen, and of which all that is known fits the database of `own` as well.
+pub(super) fn alike<'a>(
+    own: &TenantReport,
+    report: &'a Report,
+    known: &BTreeMap<TenantId, Identity>,
+) -> Vec<&'a str> {
+    let unseen = report.tenants.iter().filter(|it| it.id != own.id && !was_seen(it));
+    let alike = unseen.filter(|it| known.get(&it.id).is_some_and(|it| could_be(it, own)));
+    alike.map(|it| it.id.as_str()).collect()
+}
+
+/// The identity that each tenant's own database is known by.
+pub(super) async fn known(daemon: &Daemon) -> anyhow::Result<BTreeMap<TenantId, Identity>> {
+    let known = daemon.stored("read the known identities", |store| Ok(store.baselines()?));
+    let own = known.await?.into_iter().filter(|it| it.target == TargetName::DatabaseUrl);
+    Ok(own.map(|it| (it.tenant, it.identity)).collect())
 }
 
 fn was_seen(tenant: &TenantReport) -> bool {

@@ -129,14 +129,7 @@ impl Work {
             database_url: None,
         };
         let leaving = Some(Leaving { row: None, until: until.as_microsecond() });
-        Self {
-            request,
-            password: String::new(),
-            reference: None,
-            url: None,
-            leaving,
-            moving: None,
-        }
+        Self { request, password: String::new(), reference: None, url: None, leaving, moving: None }
     }
 
     pub fn moving(moving: Moving) -> Self {

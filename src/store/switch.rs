@@ -59,7 +59,10 @@ impl Store {
             }
             self.put_tenant(transaction, tenant, after)?;
             // An endpoint that is gone is expected nowhere.
-            transaction.execute("DELETE FROM baselines WHERE tenant = ?1 AND target LIKE 'endpoints.%'", [tenant.as_str()])?;
+            transaction.execute(
+                "DELETE FROM baselines WHERE tenant = ?1 AND target LIKE 'endpoints.%'",
+                [tenant.as_str()],
+            )?;
             expect(transaction, tenant, baseline.as_ref())?;
             changes::add(transaction, change)?;
             arrive(transaction, tenant)?;

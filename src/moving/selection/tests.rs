@@ -40,7 +40,8 @@ fn check(text: &str, wish: &Wish, company: Company, expected: &str) {
         Ok(chosen) => {
             let moved: Vec<String> =
                 chosen.relations.iter().map(|it| format!("{}.{}", it.schema, it.name)).collect();
-            let left: Vec<String> = chosen.left.iter().map(|it| format!("{}.{}", it.0, it.1)).collect();
+            let left: Vec<String> =
+                chosen.left.iter().map(|it| format!("{}.{}", it.0, it.1)).collect();
             format!("{}: {} | {}", chosen.schemas.join(" "), moved.join(" "), left.join(" "))
         }
         Err(against) => against[0].clone(),
@@ -77,7 +78,8 @@ fn a_shared_database_is_divided_by_owner() {
         "acme public: acme.orders public.acme_log | public.globex_log",
     );
     let only = "globex of globex, globex.orders of globex";
-    let told = "nothing in it belongs to the role acme: name what is to be moved with --schema or --table";
+    let told =
+        "nothing in it belongs to the role acme: name what is to be moved with --schema or --table";
     check(only, &Wish::Own, Company::Shared, told);
 }
 
@@ -90,20 +92,36 @@ fn where_no_owner_tells_it_somebody_has_to() {
     assert!(choose(&objects(one_role), &Wish::Own, Company::Unknown).is_err());
     for company in [Company::SameRole, Company::Unknown, Company::Alone] {
         check(one_role, &tables(&["a_*"]), company, "public: public.a_orders | public.g_orders");
-        check(one_role, &tables(&["public.g_?rders"]), company, "public: public.g_orders | public.a_orders");
+        check(
+            one_role,
+            &tables(&["public.g_?rders"]),
+            company,
+            "public: public.g_orders | public.a_orders",
+        );
     }
 }
 
 #[test]
 fn what_is_named_must_be_there() {
     check(SHARED, &schemas(&["acme"]), Company::SameRole, "acme: acme.orders | ");
-    check(SHARED, &schemas(&["acne"]), Company::Shared, "there is no schema acne of the application's in it");
-    check(SHARED, &tables(&["order"]), Company::Shared, "no table, view or sequence in it is called order");
+    check(
+        SHARED,
+        &schemas(&["acne"]),
+        Company::Shared,
+        "there is no schema acne of the application's in it",
+    );
+    check(
+        SHARED,
+        &tables(&["order"]),
+        Company::Shared,
+        "no table, view or sequence in it is called order",
+    );
 }
 
 #[test]
 fn a_schema_is_the_providers_by_its_owner_its_extension_or_its_name_there() {
-    let mut objects = objects("auth of acme, extensions of postgres, storage of supabase_storage_admin");
+    let mut objects =
+        objects("auth of acme, extensions of postgres, storage of supabase_storage_admin");
     let told = |objects: &Objects| -> Vec<bool> {
         objects.schemas.iter().map(|it| provider_owned(it, objects).is_some()).collect()
     };
