@@ -25,6 +25,7 @@ mod ready;
 pub mod rehome;
 mod steps;
 mod unique;
+mod whose;
 pub mod work;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,11 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "support/fake_github.rs"]
 mod fake_github;
+#[expect(dead_code, reason = "not every test draws a seed of its own")]
+#[path = "support/form.rs"]
+mod form;
+#[path = "support/seeds.rs"]
+mod seeds;
 
 #[path = "github/killed.rs"]
 mod killed;

@@ -9,12 +9,17 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "support/fake_supabase.rs"]
 mod fake_supabase;
+#[expect(dead_code, reason = "not every test draws a seed of its own")]
+#[path = "support/form.rs"]
+mod form;
 #[expect(dead_code, reason = "not every test needs all of it")]
 #[path = "support/program.rs"]
 mod program;
 #[expect(dead_code, reason = "not every test needs all of it")]
 #[path = "support/running.rs"]
 mod running;
+#[path = "support/seeds.rs"]
+mod seeds;
 #[expect(dead_code, reason = "not every test needs all of it")]
 #[path = "provision/site.rs"]
 mod site;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::drive::{Course, Trouble};
 use super::keep::{self, Patience};
 use super::unique;
+use super::whose;
 use crate::clock;
 use crate::model::operation::{Happened, OperationId, Step};
 use crate::provider::{NewProject, Project, ProjectState, Provider, ProviderError};
@@ -56,7 +57,7 @@ async fn found(course: &Course<'_>, looks: Looks) -> Result<Option<Project>, Tro
             let first = found.remove(0);
             for double in found {
                 give(course, &double).await?;
-                delete(course, &double.reference).await?;
+                remove(course, &double.reference, course.id()).await?;
             }
             return Ok(Some(first));
         }
@@ -107,9 +108,9 @@ async fn take(course: &mut Course<'_>, project: &Project) -> Result<(), Trouble>
     claim_for(course, BTreeSet::from([claim])).await?;
     let fleet = course.daemon.fleet_now().await?;
     let holders: BTreeSet<_> =
-        unique::in_registry(&fleet.tenants, course.tenant(), &project.reference).collect();
+        whose::in_registry(&fleet.tenants, course.tenant(), &project.reference).collect();
     if !holders.is_empty() {
-        return Err(unique::handed_out_twice(course, holders).await?);
+        return Err(whose::handed_out_twice(course, holders).await?);
     }
     course.work.reference = Some(project.reference.clone());
     course.keep_work().await
@@ -125,7 +126,7 @@ pub(super) async fn claim_for(
     match course.stored("claim a database", claim).await? {
         Claimed::ByUs => Ok(()),
         Claimed::By(_, holder) => {
-            Err(unique::handed_out_twice(course, BTreeSet::from([holder])).await?)
+            Err(whose::handed_out_twice(course, BTreeSet::from([holder])).await?)
         }
     }
 }
@@ -202,10 +203,10 @@ pub(super) async fn remove(
             "the project {reference} stays: its name does not carry the operation {maker}, so nothing says that we made it"
         )));
     }
-    let tied = unique::tied(course, reference, maker).await?;
+    let tied = whose::tied(course, reference, maker).await?;
     if !tied.is_empty() {
         return Err(Trouble::failed(format!(
-            "the project {reference} stays: its database is that of {}",
+            "the project {reference} stays: its database is that of {}, or cannot be told from it",
             unique::names(&tied)
         )));
     }
@@ -273,7 +274,7 @@ pub(super) async fn sweep(course: &Course<'_>) -> Result<(), Trouble> {
         if Some(&project.reference) != course.work.reference.as_ref() {
             tracing::warn!(operation = %course.id(), "a second project of one operation is taken away");
             give(course, &project).await?;
-            delete(course, &project.reference).await?;
+            remove(course, &project.reference, course.id()).await?;
         }
     }
     Ok(())

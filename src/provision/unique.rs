@@ -14,15 +14,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::connect::{self, login};
 use super::drive::{Course, Trouble, visited};
 use super::keep::Patience;
+use super::whose;
 use crate::daemon::Daemon;
 use crate::daemon::beside::Company;
 use crate::model::change::Identity;
 use crate::model::finding::{Finding, Health, Verdict};
-use crate::model::operation::{OperationId, OperationState, Step};
+use crate::model::operation::OperationState;
 use crate::model::report::{Report, TenantReport};
-use crate::model::tenant::{TargetName, Tenant, TenantId};
+use crate::model::tenant::{TargetName, TenantId};
 use crate::registry::row::RawRow;
-use crate::store::Store;
 
 /// What is to be proven, for people.
 const PROVEN: &str = "the database is its own";
@@ -30,10 +30,10 @@ const PROVEN: &str = "the database is its own";
 pub(super) async fn verify(course: &mut Course<'_>) -> Result<(), Trouble> {
     let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
     loop {
-        let doubts = match compared(course).await? {
+        let doubts = match compared(course, connect::row(course)?).await? {
             Compared::Alone => return Ok(()),
-            Compared::With(tenants) => return Err(handed_out_twice(course, tenants).await?),
-            Compared::Unproven(doubts) => doubts,
+            Compared::With(tenants) => return Err(whose::handed_out_twice(course, tenants).await?),
+            Compared::Unproven { doubts, .. } => doubts,
         };
         tracing::debug!(operation = %course.id(), "not proven yet that {PROVEN}: {doubts}");
         if !patience.wait().await {
@@ -43,15 +43,20 @@ pub(super) async fn verify(course: &mut Course<'_>) -> Result<(), Trouble> {
 }
 
 /// Of the new database and everybody else's.
-enum Compared {
+pub(super) enum Compared {
     Alone,
     With(BTreeSet<TenantId>),
-    Unproven(String),
+    Unproven {
+        doubts: String,
+        /// Those who did not answer, and of whom all that is known fits the new database too.
+        alike: BTreeSet<TenantId>,
+    },
 }
 
-async fn compared(course: &Course<'_>) -> Result<Compared, Trouble> {
+/// The database that the row leads to, and that of everybody else.
+pub(super) async fn compared(course: &Course<'_>, row: RawRow) -> Result<Compared, Trouble> {
     let mut rows = others_in_flight(course).await?;
-    rows.push(connect::row(course)?);
+    rows.push(row);
     let report = course.daemon.look_beside(rows, Company::Fleet, course.stop).await?;
     let known = known(course.daemon).await?;
     Ok(judge(&course.visited(), &report, &known))
@@ -77,8 +82,9 @@ async fn others_in_flight(course: &Course<'_>) -> Result<Vec<RawRow>, Trouble> {
 }
 
 fn judge(tenant: &TenantId, report: &Report, known: &BTreeMap<TenantId, Identity>) -> Compared {
+    let unproven = |doubts| Compared::Unproven { doubts, alike: BTreeSet::new() };
     let Some(own) = report.tenants.iter().find(|it| it.id == *tenant) else {
-        return Compared::Unproven("it was not looked at".to_owned());
+        return unproven("it was not looked at".to_owned());
     };
     let with = sharers(tenant, &report.findings);
     if !with.is_empty() {
@@ -87,16 +93,17 @@ fn judge(tenant: &TenantId, report: &Report, known: &BTreeMap<TenantId, Identity
     if own.isolation != Verdict::Isolated {
         let accused = report.findings.iter().filter(|it| it.claim.tenants.contains(tenant));
         let told = accused.map(|it| it.claim.summary.clone()).chain(own.doubts.iter().cloned());
-        return Compared::Unproven(told.collect::<Vec<_>>().join("; "));
+        return unproven(told.collect::<Vec<_>>().join("; "));
     }
     let alike = alike(own, report, known);
     if alike.is_empty() {
         return Compared::Alone;
     }
-    Compared::Unproven(format!(
+    let doubts = format!(
         "{} did not answer, and what is known of the database there fits this one too",
-        alike.join(", ")
-    ))
+        names(&alike)
+    );
+    Compared::Unproven { doubts, alike }
 }
 
 pub(super) fn sharers(tenant: &TenantId, findings: &[Finding]) -> BTreeSet<TenantId> {
@@ -112,14 +119,14 @@ pub(super) fn names(tenants: &BTreeSet<TenantId>) -> String {
 }
 
 /// Those that were not seen, and of which all that is known fits the database of `own` as well.
-pub(super) fn alike<'a>(
+pub(super) fn alike(
     own: &TenantReport,
-    report: &'a Report,
+    report: &Report,
     known: &BTreeMap<TenantId, Identity>,
-) -> Vec<&'a str> {
+) -> BTreeSet<TenantId> {
     let unseen = report.tenants.iter().filter(|it| it.id != own.id && !was_seen(it));
     let alike = unseen.filter(|it| known.get(&it.id).is_some_and(|it| could_be(it, own)));
-    alike.map(|it| it.id.as_str()).collect()
+    alike.map(|it| it.id.clone()).collect()
 }
 
 /// The identity that each tenant's own database is known by.
@@ -151,57 +158,8 @@ pub(super) fn alone(tenant: &TenantId, report: &Report) -> Result<String, String
     match judge(tenant, report, &BTreeMap::new()) {
         Compared::Alone => Ok("no other tenant has it".to_owned()),
         Compared::With(tenants) => Err(format!("it is that of {}", names(&tenants))),
-        Compared::Unproven(why) => Err(why),
+        Compared::Unproven { doubts, .. } => Err(doubts),
     }
-}
-
-/// Notes whose database it is, and says so.
-pub(super) async fn handed_out_twice(
-    course: &Course<'_>,
-    tenants: BTreeSet<TenantId>,
-) -> Result<Trouble, Trouble> {
-    let owners = names(&tenants);
-    let id = course.id().clone();
-    let tie = move |store: &Store| Ok(store.tie(&id, &tenants)?);
-    course.stored("note whom a database belongs to", tie).await?;
-    Ok(Trouble::failed(format!(
-        "the provider handed out a database that is in use: it is that of {owners}"
-    )))
-}
-
-/// Whose database the project's is beside the one it was made for, as far as the store, the registry and, where it
-/// answers, a witness tell.
-pub(super) async fn tied(
-    course: &Course<'_>,
-    reference: &str,
-    maker: &OperationId,
-) -> Result<BTreeSet<TenantId>, Trouble> {
-    let id = maker.clone();
-    let read = course.stored("read whom a database belongs to", move |it| Ok(it.ties(&id)?));
-    let mut tied = read.await?;
-    let fleet = course.daemon.fleet_now().await?;
-    tied.extend(in_registry(&fleet.tenants, course.tenant(), reference));
-    if tied.is_empty()
-        && course.work.url().is_some()
-        && !course.was_done(Step::VerifyUnique)
-        && let Compared::With(tenants) = compared(course).await?
-    {
-        tied.extend(tenants);
-    }
-    Ok(tied)
-}
-
-/// The tenants whose rows name the project.
-pub(super) fn in_registry<'a>(
-    tenants: &'a [Tenant],
-    own: &'a TenantId,
-    reference: &'a str,
-) -> impl Iterator<Item = TenantId> + 'a {
-    let names = |tenant: &Tenant| {
-        let mut projects = tenant.targets.iter().flat_map(|it| &it.address.projects);
-        projects.any(|it| *it.id == *reference)
-    };
-    tenants.iter().filter(move |it| it.id != *own && names(it)).map(|it| it.id.clone())
 }
 
 /// Whether it can serve.

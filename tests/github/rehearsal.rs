@@ -7,8 +7,9 @@
 //! test, and with `WATERTIGHT_SOAK=full` two thousand.
 
 use std::collections::BTreeMap;
+use std::panic::catch_unwind;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -22,6 +23,7 @@ use crate::fake_github::faults::Fault;
 use crate::fake_github::world::{Fate, World};
 use crate::fake_github::{FakeGithub, REPOSITORY, TOKEN_LOGIN};
 use crate::killed::{self, Orders};
+use crate::seeds::Seeds;
 use crate::stage::{FACTOR, told};
 use crate::truth::Fact;
 
@@ -44,25 +46,18 @@ const STAYS: Duration = Duration::from_millis(900);
 
 #[test]
 fn whatever_happens_each_open_finding_ends_with_one_open_issue_and_no_other_has_one() {
-    let seeds: Vec<u64> = match std::env::var("WATERTIGHT_SOAK_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) if std::env::var("WATERTIGHT_SOAK").is_ok_and(|it| it == "full") => {
-            (0..LONG).collect()
-        }
-        Err(_) => (0..SHORT).collect(),
-    };
-    let next = AtomicU64::new(0);
+    let seeds = Seeds::choose(SHORT, LONG);
+    let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(seeds.len()) {
+        for _ in 0..AT_ONCE.min(seeds.all.len()) {
             scope.spawn(|| {
-                while let Some(seed) =
-                    seeds.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap())
-                {
-                    rehearse(*seed);
+                while let Some(seed) = seeds.all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    seeds.ended(*seed, catch_unwind(|| rehearse(*seed)).is_ok());
                 }
             });
         }
     });
+    seeds.judge();
 }
 
 fn rehearse(seed: u64) {

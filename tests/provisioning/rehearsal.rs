@@ -11,11 +11,13 @@ use futures_util::{FutureExt, StreamExt, stream};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::chance;
+use crate::form::say;
 use crate::judge;
 use crate::life::Life;
+use crate::seeds::Seeds;
 use crate::stage::{self, Stage};
 
 const SHORT: u64 = 12;
@@ -24,37 +26,30 @@ const LONG: u64 = 2_000;
 /// Runs at once: each waits most of its time.
 const AT_ONCE: usize = 6;
 
-/// Between two words of how far it is.
-const TOLD_EVERY: usize = 50;
-
 /// For what is still on its way when the last operation has ended: the latest creation comes 0.65 s after it was sent.
 const STAYS: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rehearsal_every_tenant_ends_whole_or_gone_whatever_fails_and_whoever_dies() {
-    let full = std::env::var("WATERTIGHT_SOAK").is_ok_and(|it| it == "full");
-    let seeds: Vec<u64> = match std::env::var("WATERTIGHT_SOAK_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (0..if full { LONG } else { SHORT }).collect(),
-    };
-    let begun = Instant::now();
-    let runs = stream::iter(&seeds).map(|seed| async move {
+    let seeds = Seeds::choose(SHORT, LONG);
+    let runs = stream::iter(&seeds.all).map(|seed| async {
         let run = AssertUnwindSafe(rehearse(*seed)).catch_unwind().await;
-        run.unwrap_or_else(|_| panic!("WATERTIGHT_SOAK_SEED={seed} starts it again"))
+        seeds.ended(*seed, run.is_ok());
+        run.unwrap_or_default()
     });
-    let mut runs = runs.buffer_unordered(AT_ONCE).enumerate();
+    let mut runs = runs.buffer_unordered(AT_ONCE);
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
-    while let Some((done, run)) = runs.next().await {
+    while let Some(run) = runs.next().await {
         for end in run {
             *ends.entry(end).or_default() += 1;
         }
-        if (done + 1) % TOLD_EVERY == 0 || done + 1 == seeds.len() {
-            println!("{} of {} after {:.0?}: {ends:?}", done + 1, seeds.len(), begun.elapsed());
-        }
     }
+    drop(runs);
+    say(&format!("{ends:?}"));
     let both = ["provision succeeded", "provision rolled_back"];
     let seen = both.iter().all(|it| ends.contains_key(*it));
-    assert!(seen || seeds.len() == 1, "too little was rehearsed: {ends:?}");
+    assert!(seen || seeds.all.len() == 1, "too little was rehearsed: {ends:?}");
+    seeds.judge();
 }
 
 /// How each of its operations ended.
