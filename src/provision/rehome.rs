@@ -74,13 +74,14 @@ pub(super) async fn copy(course: &mut Course<'_>) -> Result<(), Trouble> {
         return grant(course, &transfer, &chosen).await;
     }
     let seen = transfer::snapshot(&transfer.source).await?;
-    let before = moving(course)?;
-    let chosen = choose(&seen.objects, &before.wish, before.company)
+    let mut learnt = moving(course)?;
+    let chosen = choose(&seen.objects, &learnt.wish, learnt.company)
         .map_err(|against| Trouble::failed(against.join("; ")))?;
     let summary = transfer.take(&seen.name, &chosen).await?;
     // Known before anything arrives: whoever finds it there compares it with this.
-    let after = Moving { chosen: Some(chosen.clone()), summary: Some(summary), ..before };
-    course.work.moving = Some(Box::new(after));
+    learnt.chosen = Some(chosen.clone());
+    learnt.summary = Some(summary);
+    course.work.moving = Some(Box::new(learnt));
     course.keep_work().await?;
     transfer.put(&seen.name, &chosen).await?;
     seen.leave().await;

@@ -1,7 +1,7 @@
 //! What a move does, and what it leaves as it was.
 
 use serde_json::{Value, json};
-use watertight::model::finding::{FindingState, Verdict};
+use watertight::model::finding::{State, Verdict};
 use watertight::model::report::Report;
 
 use crate::pair::{Pair, Roles, ask};
@@ -91,7 +91,7 @@ async fn planned(pair: &Pair) -> Value {
 
 /// The kinds that stand, but for what small servers come near to.
 fn standing(report: &Report) -> Vec<String> {
-    let standing = report.findings.iter().filter(|it| it.state != FindingState::Resolved);
+    let standing = report.findings.iter().filter(|it| it.state != State::Resolved);
     let kinds = standing.map(|it| it.claim.kind.to_string());
     kinds.filter(|it| it != "degraded" && it != "over_privileged_role").collect()
 }
