@@ -1,13 +1,15 @@
 //! Two tenants in one database, with everything that an application may have there.
 
 use std::fmt::Write;
+use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use watertight::local::cluster::{Cluster, identifier, random_password};
 use watertight::local::ground::Ground;
 use watertight::secret::Secret;
 
 use crate::program::{Program, server, url};
-use crate::running::{Answer, Running};
+use crate::running::{Answer, LIMIT, Running};
 use crate::site;
 
 pub(crate) const SHARED: &str = "platform";
@@ -63,10 +65,21 @@ impl Pair {
 
     /// The same of the database that the registry leads to.
     pub(crate) async fn in_new(&self) -> Option<String> {
-        let url = site::url_of(&self.program, "globex").unwrap();
+        let url = answers(&self.program).await;
         assert_ne!(url, self.old);
         site::ask_database(&url, &everything("globex")).await
     }
+}
+
+/// The servers of a daemon that has just started come up by and by; the URL of the tenant's new one.
+pub(crate) async fn answers(program: &Program) -> Secret {
+    let url = site::url_of(program, "globex").unwrap();
+    let late = Instant::now() + LIMIT;
+    while tokio_postgres::connect(url.expose(), tokio_postgres::NoTls).await.is_err() {
+        assert!(Instant::now() < late, "the new database does not answer");
+        sleep(Duration::from_millis(50)).await;
+    }
+    url
 }
 
 pub(crate) async fn ask(running: &Running, body: &serde_json::Value) -> Answer {

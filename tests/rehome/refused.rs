@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::pair::{Pair, Roles, SHARED, ask};
+use crate::pair::{Pair, Roles, SHARED, answers, ask};
 use crate::site::{ask_database, ended, id, projects, start, url_of};
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn a_few_tables_are_moved_by_their_names() {
     let notes = pair.program.run(&["rehome", "globex", "--table", "globex_n?tes"]).await;
     assert_eq!(notes.code, Some(0), "{notes:?}");
     let mut running = start(&pair.program).await;
-    let url = url_of(&pair.program, "globex").unwrap();
+    let url = answers(&pair.program).await;
     let notes = "select count(*) || ' ' || min(note) from public.globex_notes";
     assert_eq!(ask_database(&url, notes).await.as_deref(), Some("50 globex"));
     running.stop().await;
