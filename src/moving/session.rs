@@ -60,8 +60,8 @@ impl Place<'_> {
         let errand = Errand::by_url(self.tenant, self.url)
             .map_err(|source| MoveError::Url { of: self.of, source })?;
         let opened = errand.open(self.prober).await;
-        let session = opened
-            .map_err(|failure| MoveError::Reach { of: self.of, detail: failure.detail.into() })?;
+        let session =
+            opened.map_err(|failure| MoveError::Reach { of: self.of, detail: failure.detail })?;
         let mut open = Open { session, of: self.of, deadline: self.deadline };
         let begin = match mode {
             Mode::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY".to_owned(),

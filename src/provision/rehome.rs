@@ -105,7 +105,7 @@ async fn grant(
     Ok(())
 }
 
-pub(super) async fn forget_copy(course: &mut Course<'_>) -> Result<(), Trouble> {
+pub(super) fn forget_copy(course: &Course<'_>) -> Result<(), Trouble> {
     forget_dump(course)?;
     course.daemon.lead_again(course.tenant());
     Ok(())
@@ -120,7 +120,7 @@ pub(super) async fn compare(course: &mut Course<'_>) -> Result<(), Trouble> {
     begin(course).await?;
     let ends = Ends::of(course)?;
     let (chosen, sent) = copied(course)?;
-    let mut open = ends.new().open(Mode::Snapshot).await?;
+    let mut open = ends.goal().open(Mode::Snapshot).await?;
     let arrived = summary::take(&mut open, &chosen, Side::New).await?;
     open.close().await;
     let lost = differences(&sent, &arrived);
@@ -155,7 +155,7 @@ pub(super) async fn switch(course: &mut Course<'_>) -> Result<(), Trouble> {
         tenant: course.tenant().clone(),
         after: course.work.row(course.tenant()),
         before: before.before,
-        baseline: Some(baseline),
+        baseline,
         change: change(course, event.at),
     };
     let put = move |store: &Store| Ok(store.switch_tenant(&switch, &event, judged)?);
@@ -286,7 +286,7 @@ impl Ends {
         }
     }
 
-    fn new(&self) -> Place<'_> {
+    fn goal(&self) -> Place<'_> {
         Place { url: &self.new, of: NEW, ..self.source() }
     }
 
@@ -294,7 +294,7 @@ impl Ends {
         Transfer {
             programs,
             source: self.source(),
-            new: self.new(),
+            new: self.goal(),
             directory: &self.directory,
             roots: self.roots.as_deref(),
             limit: self.limit,

@@ -38,7 +38,7 @@ pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trou
         Step::Connect => active::release(course, connect::DATABASES).await,
         Step::Stamp => furnish::forget_stamp(course).await,
         Step::Suspend => parting::call_back(course).await,
-        Step::Copy => rehome::forget_copy(course).await,
+        Step::Copy => rehome::forget_copy(course),
         Step::AwaitReady
         | Step::VerifyUnique
         | Step::HealthCheck

@@ -25,7 +25,7 @@ pub struct Switch<T> {
     pub before: T,
     pub after: T,
     /// What the new database shows of itself.
-    pub baseline: Option<Baseline>,
+    pub baseline: Baseline,
     /// For the record.
     pub change: Change,
 }
@@ -63,30 +63,12 @@ impl Store {
                 "DELETE FROM baselines WHERE tenant = ?1 AND target LIKE 'endpoints.%'",
                 [tenant.as_str()],
             )?;
-            expect(transaction, tenant, baseline.as_ref())?;
+            memory::put_baselines(transaction, std::slice::from_ref(baseline))?;
             changes::add(transaction, change)?;
             arrive(transaction, tenant)?;
             disown(transaction, operation, tenant)?;
             Ok(Switched::Yes)
         })
-    }
-}
-
-fn expect(
-    transaction: &Transaction<'_>,
-    tenant: &TenantId,
-    baseline: Option<&Baseline>,
-) -> Result<(), Fault> {
-    match baseline {
-        Some(baseline) => memory::put_baselines(transaction, std::slice::from_ref(baseline)),
-        None => {
-            let target = TargetName::DatabaseUrl.to_string();
-            transaction.execute(
-                "DELETE FROM baselines WHERE tenant = ?1 AND target = ?2",
-                params![tenant.as_str(), target],
-            )?;
-            Ok(())
-        }
     }
 }
 
@@ -172,7 +154,7 @@ mod tests {
             tenant: tenant.clone(),
             before: "there".to_owned(),
             after: "here".to_owned(),
-            baseline: Some(Baseline { tenant: tenant.clone(), target, identity, since: at }),
+            baseline: Baseline { tenant: tenant.clone(), target, identity, since: at },
             change: Change {
                 tenants: vec![tenant.clone()],
                 kinds: PlannedKinds::default(),

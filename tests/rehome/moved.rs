@@ -29,8 +29,8 @@ async fn a_shared_pair_is_moved_apart_and_nobody_is_missed() {
     let answer = ask(&running, &json!({})).await;
     assert_eq!(answer.status, 202, "{answer:?}");
     let operation = ended(&running, &id(&answer), "succeeded").await;
-    let names: Vec<String> = steps(&operation).into_iter().map(|it| it.0).collect();
-    assert_eq!(names[7..], ["copy", "compare", "switch"]);
+    let done: Vec<String> = steps(&operation).into_iter().map(|it| it.0).collect();
+    assert_eq!(done[7..], ["copy", "compare", "switch"]);
     assert_eq!(pair.in_new().await, globex, "it arrived whole");
     assert!(globex.is_some_and(|it| it.ends_with("true")), "its grants too");
     assert_eq!(pair.in_old("acme").await, acme, "the other is untouched");

@@ -8,24 +8,23 @@ fn objects(text: &str) -> Objects {
     let mut objects = Objects { role: "acme".into(), ..Objects::default() };
     for line in text.split(", ") {
         let (what, owner) = line.split_once(" of ").unwrap();
-        match what.split_once('.') {
-            Some((schema, name)) => objects.relations.push(Relation {
+        if let Some((schema, name)) = what.split_once('.') {
+            objects.relations.push(Relation {
                 schema: schema.into(),
                 name: name.into(),
                 kind: RelationKind::Table,
                 owner: owner.into(),
                 bytes: 8192,
                 rows: None,
-            }),
-            None => {
-                let (name, extension) = match what.split_once('[') {
-                    Some((name, rest)) => (name, rest.strip_suffix(']')),
-                    None => (what, None),
-                };
-                let extension = extension.map(Into::into);
-                objects.schemas.push(Schema { name: name.into(), owner: owner.into(), extension });
-            }
+            });
+            continue;
         }
+        let (name, extension) = match what.split_once('[') {
+            Some((name, rest)) => (name, rest.strip_suffix(']')),
+            None => (what, None),
+        };
+        let extension = extension.map(Into::into);
+        objects.schemas.push(Schema { name: name.into(), owner: owner.into(), extension });
     }
     objects
 }

@@ -181,10 +181,10 @@ fn company(
         known.flat_map(|it| it.targets.iter().map(|it| it.address.role.clone())).collect()
     };
     let own = roles(&|it| it == tenant);
-    if !own.is_disjoint(&roles(&|it| others.contains(it))) {
-        Company::SameRole
-    } else {
+    if own.is_disjoint(&roles(&|it| others.contains(it))) {
         Company::Shared
+    } else {
+        Company::SameRole
     }
 }
 
