@@ -17,6 +17,7 @@ pub mod observation;
 pub mod operation;
 pub mod policy;
 pub mod preflight;
+pub mod rehoming;
 pub mod relation;
 pub mod report;
 pub mod stamp;

@@ -23,6 +23,7 @@ mod parting;
 pub mod preflight;
 mod project;
 mod ready;
+pub mod rehome;
 mod steps;
 mod unique;
 mod whose;
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::backup::{BackupRefusal, FinalBackup};
 use self::options::Equipment;
+use self::rehome::survey::{Surveyed, Wanted};
 use self::work::{Request, Work};
 use crate::clock;
 use crate::daemon::Daemon;
@@ -94,13 +96,20 @@ pub enum BeginError {
     #[error("pre-flight found what stands against it")]
     Refused(Vec<Check>),
     #[error(
-        "no tenant {0} in the store: only what was provisioned or added here is taken away here"
+        "no tenant {0} in the store: only what was provisioned or added here is moved or taken away here"
     )]
     NotOurs(TenantId),
-    #[error("{tenant} is managed by {manager}, and not taken away here")]
+    #[error("{tenant} is managed by {manager}, and neither moved nor taken away here")]
     Managed { tenant: TenantId, manager: Box<str> },
     #[error("its last backup cannot be made: {0}")]
     Backup(BackupRefusal),
+    #[error(
+        "{tenant} comes from {origin}, which only its owner can lead elsewhere: move it into the store with `watertight tenants add`, or give it a database by hand"
+    )]
+    Elsewhere { tenant: TenantId, origin: Box<str> },
+    /// A tenant cannot be moved; one sentence for each reason.
+    #[error("the tenant stays where it is")]
+    Stays(Vec<String>),
     #[error("begin an operation")]
     Store(#[source] anyhow::Error),
 }
@@ -179,6 +188,29 @@ impl Provisioner {
         let work = Work::leaving(&tenant, until, backup);
         let new = NewOperation { id, kind, tenant, key, request, at: clock::now() };
         self.begin(new, work).await
+    }
+
+    /// Begins to move a tenant into a database of its own.
+    pub async fn rehome(
+        &self,
+        tenant: &TenantId,
+        wanted: &Wanted,
+        key: Option<&str>,
+    ) -> Result<OperationId, BeginError> {
+        let request = format!("watertight.rehome/v1\n{tenant}\n{wanted:?}");
+        let request = Digest256::of(request.as_bytes());
+        let key = key.map(key_digest);
+        if let Some(before) = self.of_key(key, request).await? {
+            return Ok(before);
+        }
+        let Surveyed { survey, moving } = self.survey(tenant, wanted).await?;
+        if !survey.against.is_empty() {
+            return Err(BeginError::Stays(survey.against));
+        }
+        let (id, kind) = (OperationId::of(rand::random()), OperationKind::Rehome);
+        let tenant = tenant.clone();
+        let new = NewOperation { id, kind, tenant, key, request, at: clock::now() };
+        self.begin(new, Work::moving(moving)).await
     }
 
     /// What stands under the key, before anything is checked: a repeated request is answered as the first one was.

@@ -37,6 +37,7 @@ mod rows;
 pub mod scans;
 pub mod seal;
 pub mod stamps;
+pub mod switch;
 pub mod tenants;
 pub mod url;
 pub mod wanted;

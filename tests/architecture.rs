@@ -57,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where a user belongs.
     ("route", &["body", "model"]),
     ("setup", &["dsn", "leash", "model", "probe", "secret"]),
+    ("moving", &["dsn", "dump", "model", "probe", "secret"]),
     // What goes on while the daemon runs.
     ("metrics", &["model", "route", "standing"]),
     // Where databases come from.
@@ -68,6 +69,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "clock",
+            "dsn",
             "inventory",
             "metrics",
             "model",
@@ -84,7 +86,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("checks", &["daemon", "github", "model"]),
     ("deliveries", &["clock", "daemon", "gate", "github", "issues", "model", "report", "schedule"]),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
-    // Tenants that are made and taken away.
+    // Tenants that are made, moved and taken away.
     (
         "provision",
         &[
@@ -94,6 +96,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "dump",
             "inventory",
             "model",
+            "moving",
             "probe",
             "provider",
             "registry",
@@ -115,6 +118,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "gate",
             "model",
             "monitor",
+            "moving",
             "page",
             "provision",
             "registry",
@@ -153,6 +157,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
             "model",
             "monitor",
+            "moving",
             "news",
             "probe",
             "provider",

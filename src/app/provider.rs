@@ -80,8 +80,8 @@ fn options(config: &Config, section: &sections::Provision) -> ProvisionOptions {
         backup: BackupOptions {
             directory: section.backup_directory.clone(),
             limit: config.backup_timeout(),
-            roots: config.probe.ca_file.clone(),
         },
+        roots: config.probe.ca_file.clone(),
     }
 }
 

@@ -205,7 +205,10 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    async fn of(platform: &Platform, running: Running) -> anyhow::Result<Result<Self, Ended>> {
+    pub(super) async fn of(
+        platform: &Platform,
+        running: Running,
+    ) -> anyhow::Result<Result<Self, Ended>> {
         if platform.config.provision.is_none() {
             return Ok(Err(Ended::refused(UNEQUIPPED)));
         }
@@ -237,7 +240,7 @@ impl Ours {
     }
 
     /// To its end, with a line for each step.
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         platform: &Platform,
         id: &OperationId,
@@ -262,7 +265,7 @@ impl Ours {
 }
 
 /// Looks at the operation until it has ended, and logs each change of a step.
-async fn watched(
+pub(super) async fn watched(
     platform: &Platform,
     id: &OperationId,
     stop: &CancellationToken,
@@ -301,7 +304,7 @@ fn begun(
     Ok(Ended::Well)
 }
 
-fn told(operation: &Operation, format: Format, style: Style) -> anyhow::Result<Ended> {
+pub(super) fn told(operation: &Operation, format: Format, style: Style) -> anyhow::Result<Ended> {
     print(|out| provisioning::write(operation, format, style, out))?;
     let (kind, tenant) = (operation.kind.label(), &operation.tenant);
     Ok(match operation.state {
@@ -318,7 +321,7 @@ fn told(operation: &Operation, format: Format, style: Style) -> anyhow::Result<E
     })
 }
 
-fn refused(error: BeginError) -> anyhow::Result<Ended> {
+pub(super) fn refused(error: BeginError) -> anyhow::Result<Ended> {
     match error {
         BeginError::Store(error) => Err(error),
         BeginError::Refused(checks) => {
@@ -326,6 +329,7 @@ fn refused(error: BeginError) -> anyhow::Result<Ended> {
             let lines = failed.map(|it| format!("{}: {}", it.name.label(), it.detail));
             Ok(Ended::Refused(lines.collect()))
         }
+        BeginError::Stays(against) => Ok(Ended::Refused(against)),
         error => Ok(Ended::refused(error)),
     }
 }

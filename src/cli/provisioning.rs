@@ -78,6 +78,40 @@ pub struct DeprovisionArgs {
     pub format: Format,
 }
 
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    watertight rehome globex --dry-run\n  \
+    watertight rehome globex\n  \
+    watertight rehome globex --table 'public.globex_*'\n\n\
+    What the tenant has is copied by pg_dump and pg_restore, compared row by row, and the registry is led there. Of a \
+    database that it shares, that is what its own role owns; where both come by one role, name it. The old database \
+    stays as it is. While it is copied, nobody is led to the tenant; what the application writes meanwhile by itself ends \
+    the move, and everything is undone.\n\n\
+    Exit codes:\n  0   it has a database of its own; with --dry-run: nothing stands against it\n  1   it has not: everything was undone, or something is left that only a person may take away\n  \
+    2   something stands against it, or wrong usage; nothing was made\n  70  a fault of watertight's own")]
+pub struct RehomeArgs {
+    #[arg(value_name = "TENANT", value_parser = tenant_id)]
+    pub tenant: TenantId,
+    /// Move this schema, whole; can be repeated
+    #[arg(long = "schema", value_name = "NAME", conflicts_with = "tables")]
+    pub schemas: Vec<String>,
+    /// Move the tables, views and sequences of this name, with `*` and `?`; can be repeated
+    #[arg(long = "table", value_name = "PATTERN")]
+    pub tables: Vec<String>,
+    /// What the tenant keeps in the provider's own schemas stays behind
+    #[arg(long)]
+    pub without_provider_schemas: bool,
+    /// The same key with the same arguments names the operation of before
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+    /// Show what would be moved, and what stands against it
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How the result is written
+    #[arg(long, short, value_name = "FORMAT", default_value = "table", value_parser = words::listing())]
+    pub format: Format,
+}
+
 #[derive(Serialize)]
 struct OperationView<'a> {
     id: &'a str,

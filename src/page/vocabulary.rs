@@ -63,8 +63,12 @@ pub(super) const fn step(step: Step) -> &'static str {
         Step::HealthCheck => "Check its health",
         Step::Setup => "Set it up",
         Step::Activate => "Activate the tenant",
+        Step::Copy => "Copy what the tenant has",
+        Step::Compare => "Compare what arrived",
+        Step::Switch => "Lead its users to the new database",
         Step::Suspend => "Lead nobody there any more",
         Step::Grace => "Wait, so that it can be called back",
+        Step::Backup => "Keep a last backup",
         Step::DeleteProject => "Delete the project",
         Step::Bury => "Keep only that it was there",
     }

@@ -42,8 +42,6 @@ pub struct BackupOptions {
     /// `None` where tenants leave without one, unless somebody asks for it.
     pub directory: Option<PathBuf>,
     pub limit: Duration,
-    /// Trusted where a connection string names no roots.
-    pub roots: Option<PathBuf>,
 }
 
 /// What whoever sends a tenant away says of it.
@@ -126,7 +124,7 @@ async fn dumped(
     let place = Place {
         dsn: &access.dsn,
         password: secret.as_ref().map(|(_, it)| it),
-        roots: backup.roots.as_deref(),
+        roots: course.equipment.options.roots.as_deref(),
     };
     let job = Job {
         program: Program::Dump,
@@ -248,7 +246,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let there = home.path().to_path_buf();
         let limit = Duration::from_secs(1);
-        let with = |directory| BackupOptions { directory, limit, roots: None };
+        let with = |directory| BackupOptions { directory, limit };
         let (none, some) = (with(None), with(Some(there.clone())));
         let chosen = |it: FinalBackup, options: &BackupOptions| it.directory(options).ok();
         assert_eq!(chosen(FinalBackup::AsConfigured, &none), Some(None));

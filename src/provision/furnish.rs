@@ -50,11 +50,21 @@ pub(super) async fn stamp(course: &mut Course<'_>) -> Result<(), Trouble> {
     let intend = move |store: &Store| Ok(store.intend_stamps(&intended)?);
     course.stored("remember a stamp that is to be written", intend).await?;
     draft.write().await.map_err(Trouble::of)?;
+    if course.work.moving.is_some() {
+        // Until the registry leads there, the stamp of the old database is the one that stands.
+        return Ok(());
+    }
     course.stored("remember a stamp", move |store| Ok(store.confirm_stamps(&[seen])?)).await
 }
 
 /// A database that was brought is left as it was. One that was made goes with its project.
 pub(super) async fn take_stamp_away(course: &mut Course<'_>) -> Result<(), Trouble> {
+    if course.work.moving.is_some() {
+        let tenant = course.tenant().clone();
+        let withdraw =
+            move |store: &Store| Ok(store.withdraw_stamp(&tenant, &TargetName::DatabaseUrl)?);
+        return course.stored("withdraw a stamp", withdraw).await;
+    }
     if let Some(over) = course.work.stamped_over.clone() {
         let tenant = course.tenant().clone();
         let read = move |store: &Store| {

@@ -3,6 +3,7 @@
 //! Why one time and all others in proportion to it: an operator knows how long a project of their provider takes, and
 //! nothing of how often it should be looked at.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct ProvisionOptions {
     pub stamp_keys: StampKeyRefs,
     /// Of tenants that leave.
     pub backup: BackupOptions,
+    /// Trusted where a connection string names no roots, by the programs that read and write dumps.
+    pub roots: Option<PathBuf>,
 }
 
 impl ProvisionOptions {
@@ -50,6 +53,11 @@ impl ProvisionOptions {
     /// How long undoing is tried before a person is called.
     pub fn undoing(&self) -> Duration {
         self.ready_timeout * 4
+    }
+
+    /// For all that a tenant has to be copied.
+    pub fn moving(&self) -> Duration {
+        self.ready_timeout * 16
     }
 
     /// Between two looks: at the beginning, and at most.

@@ -98,15 +98,18 @@ fn drive(kind: OperationKind, plan: Plan) -> (OperationState, World) {
 
 #[test]
 fn whole_or_not_at_all_whichever_step_fails_and_wherever_it_dies() {
-    for dies_after in 0..40 {
+    for (kind, dies_after) in [OperationKind::Provision, OperationKind::Rehome]
+        .into_iter()
+        .flat_map(|kind| (0..40).map(move |it| (kind, it)))
+    {
         let plan = Plan { dies_after, ..Plan::default() };
-        let (state, world) = drive(OperationKind::Provision, plan);
+        let (state, world) = drive(kind, plan);
         assert_eq!(state, OperationState::Succeeded);
-        assert_eq!(world.there, Step::PROVISION);
-        for fails in Step::PROVISION {
+        assert_eq!(world.there, kind.steps());
+        for fails in kind.steps().iter().copied() {
             let plan = Plan { fails: Some(fails), dies_after, ..Plan::default() };
-            let (state, world) = drive(OperationKind::Provision, plan);
-            assert_eq!(state, OperationState::RolledBack, "{fails:?} {dies_after}");
+            let (state, world) = drive(kind, plan);
+            assert_eq!(state, OperationState::RolledBack, "{kind:?} {fails:?} {dies_after}");
             assert_eq!(world.there, []);
         }
     }

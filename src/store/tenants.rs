@@ -130,15 +130,20 @@ impl Store {
 
     /// Of the store's own tenants.
     pub fn tenant<T: DeserializeOwned>(&self, id: &TenantId) -> Result<Option<T>, StoreError> {
-        self.read("read a tenant", |transaction| {
-            let mut select =
-                transaction.prepare_cached("SELECT sealed FROM tenants WHERE id = ?1")?;
-            let sealed: Option<Vec<u8>> =
-                select.query_row([id.as_str()], |row| row.get(0)).optional()?;
-            let Some(sealed) = sealed else { return Ok(None) };
-            let plain = self.sealer.open(Place { table: TENANTS, row: id.as_str() }, &sealed)?;
-            Ok(Some(rows::sealed_row(TENANTS, &plain)?))
-        })
+        self.read("read a tenant", |transaction| self.get_tenant(transaction, id))
+    }
+
+    pub(super) fn get_tenant<T: DeserializeOwned>(
+        &self,
+        transaction: &Transaction<'_>,
+        id: &TenantId,
+    ) -> Result<Option<T>, Fault> {
+        let mut select = transaction.prepare_cached("SELECT sealed FROM tenants WHERE id = ?1")?;
+        let sealed: Option<Vec<u8>> =
+            select.query_row([id.as_str()], |row| row.get(0)).optional()?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let plain = self.sealer.open(Place { table: TENANTS, row: id.as_str() }, &sealed)?;
+        Ok(Some(rows::sealed_row(TENANTS, &plain)?))
     }
 
     /// Sorted by id.
