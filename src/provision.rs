@@ -140,7 +140,11 @@ impl Provisioner {
         let checks = preflight::check(&self.daemon, &equipment, &request).await;
         let tenant = match request.tenant() {
             Ok(tenant) if checks.iter().all(|it| it.ok) => tenant,
-            _ => return Err(BeginError::Refused(checks)),
+            // The same request may have begun while this one was checked, and then it stands against itself.
+            _ => {
+                let before = self.of_key(key, digest).await?;
+                return before.ok_or(BeginError::Refused(checks));
+            }
         };
         let id = OperationId::of(rand::random());
         let kind = OperationKind::Provision;

@@ -39,6 +39,7 @@ pub mod seal;
 pub mod stamps;
 pub mod tenants;
 pub mod url;
+pub mod wanted;
 mod whereabouts;
 
 use std::fs;

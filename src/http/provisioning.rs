@@ -190,7 +190,7 @@ fn time_of_grace(text: &str) -> Result<SignedDuration, Problem> {
     })
 }
 
-fn equipment(shared: &Shared) -> Result<Arc<Equipment>, Problem> {
+pub(super) fn equipment(shared: &Shared) -> Result<Arc<Equipment>, Problem> {
     shared.served.provisioner.equipment().ok_or_else(|| problem(BeginError::Unequipped))
 }
 
@@ -212,7 +212,7 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     })
 }
 
-fn problem(error: BeginError) -> Problem {
+pub(super) fn problem(error: BeginError) -> Problem {
     let detail = error.to_string();
     match error {
         BeginError::Unequipped => Problem::new(Kind::NoProvisioning, detail),
