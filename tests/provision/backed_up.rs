@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
 use watertight::dump::{self, Job, Programs};
+use watertight::model::fingerprint::Digest256;
 use watertight::secret::Secret;
 
 use crate::program::Program;
@@ -22,7 +23,7 @@ fn keeping(limit: &str) -> (Program, PathBuf) {
     let program = program("");
     let backups = program.path("backups");
     std::fs::create_dir(&backups).unwrap();
-    let more = format!("backup_directory = {backups:?}\nbackup_timeout = {limit:?}");
+    let more = format!("backup_directory = \"{}\"\nbackup_timeout = {limit:?}", backups.display());
     configure(&program, "", &more);
     (program, backups)
 }
@@ -57,8 +58,7 @@ async fn check_file(file: &Path, operation: &Value) {
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
     assert!(name.starts_with(&format!("acme-{id}-20")) && name.ends_with("Z.dump"), "{name}");
     assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
-    let digest = Sha256::digest(std::fs::read(file).unwrap());
-    let digest: String = digest.iter().map(|it| format!("{it:02x}")).collect();
+    let digest = Digest256::of(&std::fs::read(file).unwrap());
     let note = step(operation, "backup")["note"].as_str().unwrap();
     assert_eq!(note, format!("{} sha256 {digest}", file.display()));
     let arguments = vec!["--list".into(), file.into()];
@@ -98,7 +98,8 @@ async fn where_the_backup_fails_nothing_is_deleted() {
     let mut running = start(&program).await;
     let url = tenant(&program, &running, "acme").await;
     let (client, connection) = tokio_postgres::connect(url.expose(), NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let mut holding = JoinSet::new();
+    holding.spawn(connection);
     client.batch_execute("begin; lock table customers").await.unwrap();
     let answer = send_away(&running, "acme", "").await;
     let operation = ended(&running, &id(&answer), "rolled_back").await;
@@ -109,7 +110,7 @@ async fn where_the_backup_fails_nothing_is_deleted() {
     assert!(url_of(&program, "acme").is_some(), "it was called back");
     assert!(files(&backups).is_empty(), "{:?}", files(&backups));
     drop(client);
-    connection.await.unwrap().unwrap();
+    holding.join_next().await.unwrap().unwrap().unwrap();
     let report = scan(&running).await;
     assert_eq!(report.tenants[0].isolation.to_string(), "isolated");
     running.stop().await;
@@ -121,7 +122,8 @@ async fn a_daemon_that_dies_in_the_backup_makes_it_anew() {
     let mut running = start(&program).await;
     let url = tenant(&program, &running, "acme").await;
     let (client, connection) = tokio_postgres::connect(url.expose(), NoTls).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let mut holding = JoinSet::new();
+    holding.spawn(connection);
     client.batch_execute("begin; lock table customers").await.unwrap();
     let answer = send_away(&running, "acme", "").await;
     let leaving = id(&answer);
@@ -135,7 +137,7 @@ async fn a_daemon_that_dies_in_the_backup_makes_it_anew() {
     running.ended().await;
     // The servers of this machine died with it.
     drop(client);
-    connection.await.unwrap().unwrap_or_default();
+    holding.join_next().await.unwrap().unwrap().unwrap_or_default();
 
     let mut running = start(&program).await;
     let operation = ended(&running, &leaving, "succeeded").await;
