@@ -10,6 +10,7 @@
 //! - nothing is filed into a repository that everybody can read, unless the operator has said so.
 
 mod act;
+pub mod edition;
 pub mod keeping;
 mod looking;
 mod repository;
@@ -27,15 +28,18 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::keeping::Keeping;
 use self::repository::Repository;
 use crate::clock;
 use crate::github::Client;
 use crate::github::error::GitHubError;
 use crate::github::identity::Identity;
+use crate::issues::daily::Edition;
 use crate::issues::options::IssueOptions;
 use crate::metrics::Metrics;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::issue::{Entry, Subject};
+use crate::schedule::cron::Moments;
 use crate::standing::Standing;
 use crate::store::Store;
 
@@ -97,6 +101,7 @@ pub struct Filing {
     store: Arc<Store>,
     client: Arc<Client>,
     options: Arc<IssueOptions>,
+    daily: Option<Moments>,
     timing: Timing,
     standing: watch::Receiver<Option<Arc<Standing>>>,
     hearers: Hearers,
@@ -113,6 +118,8 @@ pub struct Filing {
     closers: BTreeMap<Subject, Box<str>>,
     /// Subjects of which GitHub did not take all that was sent.
     plain: BTreeSet<Subject>,
+    /// That of the last hour, once it was read.
+    edition: Option<Arc<Edition>>,
 }
 
 /// Why a round ended early.
@@ -133,17 +140,18 @@ impl From<GitHubError> for Halt {
 impl Filing {
     pub fn new(
         store: Arc<Store>,
-        client: Arc<Client>,
-        options: Arc<IssueOptions>,
+        keeping: Keeping,
         timing: Timing,
         standing: watch::Receiver<Option<Arc<Standing>>>,
         hearers: Hearers,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let Keeping { client, options, daily } = keeping;
         Self {
             store,
             client,
             options,
+            daily,
             timing,
             standing,
             hearers,
@@ -155,6 +163,7 @@ impl Filing {
             carried: BTreeMap::new(),
             closers: BTreeMap::new(),
             plain: BTreeSet::new(),
+            edition: None,
         }
     }
 

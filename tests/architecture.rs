@@ -78,7 +78,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("filing", &["clock", "daemon", "github", "issues", "metrics", "model", "standing", "store"]),
+    (
+        "filing",
+        &[
+            "clock", "daemon", "github", "issues", "metrics", "model", "monitor", "report",
+            "schedule", "standing", "store",
+        ],
+    ),
     ("checks", &["daemon", "github", "model"]),
     ("deliveries", &["clock", "daemon", "gate", "github", "issues", "model", "report", "schedule"]),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),

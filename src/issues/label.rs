@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::wanted::{Content, Wanted};
 use crate::model::finding::Severity;
+use crate::model::issue::Subject;
 use crate::report::explain;
 
 /// On every issue of ours.
@@ -31,11 +32,12 @@ pub struct Label {
 
 /// Those of ours that the issue should carry.
 pub fn labels(wanted: &Wanted<'_>) -> Vec<Label> {
-    let severity = wanted.news.severity;
-    let mut labels = vec![
-        label(OURS.to_owned(), "1d76db", "Filed and kept by Watertight."),
-        label(format!("{PREFIX}{severity}"), colour(severity), "Severity of the finding."),
-    ];
+    let mut labels = vec![label(OURS.to_owned(), "1d76db", "Filed and kept by Watertight.")];
+    if wanted.subject != Subject::Daily {
+        let severity = wanted.news.severity;
+        let name = format!("{PREFIX}{severity}");
+        labels.push(label(name, colour(severity), "Severity of the finding."));
+    }
     labels.push(match &wanted.content {
         Content::Finding(finding) => {
             let kind = finding.claim.kind;
@@ -47,6 +49,11 @@ pub fn labels(wanted: &Wanted<'_>) -> Vec<Label> {
         Content::Umbrella(_) => {
             label(format!("{PREFIX}umbrella"), "c5def5", "Too much at once for issues one by one.")
         }
+        Content::Daily(_) => label(
+            format!("{PREFIX}daily"),
+            "c5def5",
+            "How the fleet stands, written anew each day.",
+        ),
     });
     labels
 }

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use watertight::filing::keeping::Keeping;
 use watertight::filing::{Filing, Hearers, Timing};
 use watertight::github::credentials::Credentials;
 use watertight::github::pace::PaceOptions;
@@ -14,6 +15,7 @@ use watertight::github::{Client, ClientOptions};
 use watertight::issues::options::{IssueOptions, Mode, Reminders};
 use watertight::metrics::Metrics;
 use watertight::model::finding::Finding;
+use watertight::schedule::cron::Moments;
 use watertight::secret::SecretRef;
 use watertight::standing::Standing;
 use watertight::store::Store;
@@ -74,6 +76,16 @@ impl Loop {
     }
 
     pub(crate) fn on(store: Arc<Store>, api_url: &str, options: IssueOptions) -> Self {
+        Self::at_hours(store, api_url, options, None)
+    }
+
+    /// With the daily report in an issue, where there are hours.
+    pub(crate) fn at_hours(
+        store: Arc<Store>,
+        api_url: &str,
+        options: IssueOptions,
+        daily: Option<Moments>,
+    ) -> Self {
         let (standing, metrics) = (watch::Sender::new(None), Arc::new(Metrics::default()));
         let stop = CancellationToken::new();
         let changed = standing.clone();
@@ -85,8 +97,11 @@ impl Loop {
         };
         let filing = Filing::new(
             Arc::clone(&store),
-            Arc::new(client(api_url, &metrics)),
-            Arc::new(options),
+            Keeping {
+                client: Arc::new(client(api_url, &metrics)),
+                options: Arc::new(options),
+                daily,
+            },
             Timing::default().scaled(FACTOR),
             standing.subscribe(),
             Hearers { silenced: Box::new(tell), filed: Box::new(|_, _| ()) },
