@@ -12,6 +12,8 @@ mod form;
 #[path = "support/seeds.rs"]
 mod seeds;
 
+#[path = "github/app.rs"]
+mod app;
 #[path = "github/daily.rs"]
 mod daily;
 #[path = "github/killed.rs"]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use watertight::issues::options::{IssueOptions, Mode, Reminders};
 use watertight::metrics::Metrics;
 use watertight::model::finding::Finding;
 use watertight::schedule::cron::Moments;
-use watertight::secret::SecretRef;
+use watertight::secret::{Secret, SecretRef};
 use watertight::standing::Standing;
 use watertight::store::Store;
 use watertight::store::url::StoreUrl;
@@ -47,13 +48,26 @@ pub(crate) fn options() -> IssueOptions {
     }
 }
 
-pub(crate) fn client(api_url: &str, metrics: &Arc<Metrics>) -> Client {
-    let pace = PaceOptions { timeout: Duration::from_millis(400), ..PaceOptions::default() };
-    let options = ClientOptions {
-        api_url: api_url.into(),
-        credentials: Credentials::Token(SecretRef::parse(TOKEN)),
-        pace: pace.scaled(FACTOR),
+fn token() -> Credentials {
+    Credentials::Token(SecretRef::parse(TOKEN))
+}
+
+/// An app at that GitHub, and its credentials.
+pub(crate) fn app(fake: &FakeGithub) -> Credentials {
+    let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    fake.world().add_app(7, "watertight", 9, &pair.public_key_pem());
+    let key = SecretRef::Inline(Secret::new(pair.serialize_pem()));
+    Credentials::App { app_id: 7, installation_id: 9, key }
+}
+
+pub(crate) fn client(api_url: &str, credentials: Credentials, metrics: &Arc<Metrics>) -> Client {
+    // An app's key takes time to sign with, and so does a proxy.
+    let timeout = match &credentials {
+        Credentials::Token(_) => Duration::from_millis(400),
+        Credentials::App { .. } => Duration::from_secs(10),
     };
+    let pace = PaceOptions { timeout, ..PaceOptions::default() };
+    let options = ClientOptions { api_url: api_url.into(), credentials, pace: pace.scaled(FACTOR) };
     Client::new(options, Arc::clone(metrics))
 }
 
@@ -86,8 +100,13 @@ impl Loop {
         options: IssueOptions,
         daily: Option<Moments>,
     ) -> Self {
-        let (standing, metrics) = (watch::Sender::new(None), Arc::new(Metrics::default()));
-        let stop = CancellationToken::new();
+        let metrics = Arc::new(Metrics::default());
+        let client = Arc::new(client(api_url, token(), &metrics));
+        Self::keeping(store, Keeping { client, options: Arc::new(options), daily }, metrics)
+    }
+
+    pub(crate) fn keeping(store: Arc<Store>, keeping: Keeping, metrics: Arc<Metrics>) -> Self {
+        let (standing, stop) = (watch::Sender::new(None), CancellationToken::new());
         let changed = standing.clone();
         let tell = move |finding: Finding| {
             changed.send_if_modified(|it: &mut Option<Arc<Standing>>| {
@@ -97,11 +116,7 @@ impl Loop {
         };
         let filing = Filing::new(
             Arc::clone(&store),
-            Keeping {
-                client: Arc::new(client(api_url, &metrics)),
-                options: Arc::new(options),
-                daily,
-            },
+            keeping,
             Timing::default().scaled(FACTOR),
             standing.subscribe(),
             Hearers { silenced: Box::new(tell), filed: Box::new(|_, _| ()) },
