@@ -17,6 +17,7 @@ mod repository;
 mod round;
 mod surveying;
 mod wire;
+pub mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::keeping::Keeping;
 use self::repository::Repository;
+use self::word::Said;
 use crate::clock;
 use crate::github::Client;
 use crate::github::error::GitHubError;
@@ -114,8 +116,8 @@ pub struct Filing {
     looked: BTreeMap<i64, Instant>,
     /// The labels that issues carried when they were looked at last, people's own among them.
     carried: BTreeMap<Subject, BTreeSet<String>>,
-    /// Who closed an issue, for the record.
-    closers: BTreeMap<Subject, Box<str>>,
+    /// What a person who may write said of a finding on its issue, when that was looked at last.
+    said: BTreeMap<Subject, Said>,
     /// Subjects of which GitHub did not take all that was sent.
     plain: BTreeSet<Subject>,
     /// That of the last hour, once it was read.
@@ -161,7 +163,7 @@ impl Filing {
             entries: BTreeMap::new(),
             looked: BTreeMap::new(),
             carried: BTreeMap::new(),
-            closers: BTreeMap::new(),
+            said: BTreeMap::new(),
             plain: BTreeSet::new(),
             edition: None,
         }

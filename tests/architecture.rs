@@ -86,7 +86,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("checks", &["daemon", "github", "model"]),
-    ("deliveries", &["clock", "daemon", "gate", "github", "issues", "model", "report", "schedule"]),
+    (
+        "deliveries",
+        &["clock", "daemon", "filing", "gate", "github", "issues", "model", "report", "schedule"],
+    ),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
     // Tenants that are made and taken away.
     (

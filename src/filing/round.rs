@@ -9,8 +9,7 @@ use super::act::{Matter, Then};
 use super::{Filing, Halt};
 use crate::clock;
 use crate::issues::daily;
-use crate::issues::label;
-use crate::issues::plan::{self, Case, Step};
+use crate::issues::plan::{self, Case, Step, Word};
 use crate::issues::wanted::{Wanted, wanted};
 use crate::model::finding::{Finding, Severity, State};
 use crate::model::issue::{Entry, Standing as IssueStanding, Subject};
@@ -137,8 +136,7 @@ impl Filing {
     }
 
     fn next(&self, subject: Subject, wanted: Option<&Wanted<'_>>) -> Option<Step> {
-        let labels = self.carried.get(&subject);
-        let labelled = labels.is_some_and(|it| it.contains(label::ACKNOWLEDGED));
+        let labelled = self.said.get(&subject).is_some_and(|it| it.word == Word::Label);
         let case = Case { entry: self.entries.get(&subject), wanted, labelled };
         plan::next(case, &self.options, clock::now())
     }

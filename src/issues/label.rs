@@ -16,6 +16,11 @@ pub const OURS: &str = "watertight";
 /// Put on by a person: the finding is known, and messages about it can rest.
 pub const ACKNOWLEDGED: &str = "watertight:acknowledged";
 
+/// GitHub's labels are the same in either case, and one that people made before us keeps theirs.
+pub fn acknowledges(name: &str) -> bool {
+    name.eq_ignore_ascii_case(ACKNOWLEDGED)
+}
+
 const PREFIX: &str = "watertight:";
 
 /// What GitHub takes, in characters.
@@ -67,7 +72,7 @@ pub fn acknowledged() -> Label {
 pub fn names(carried: &BTreeSet<String>, wanted: &Wanted<'_>, routed: &[Box<str>]) -> Vec<String> {
     let silenced = wanted.news.acknowledged.is_some();
     let stays = |it: &&String| {
-        if *it == ACKNOWLEDGED { silenced } else { !it.starts_with(PREFIX) && *it != OURS }
+        if acknowledges(it) { silenced } else { !it.starts_with(PREFIX) && *it != OURS }
     };
     let mut names: BTreeSet<String> = carried.iter().filter(stays).cloned().collect();
     names.extend(labels(wanted).into_iter().map(|it| it.name));

@@ -85,7 +85,7 @@ impl fmt::Display for About {
 pub struct Case<'a> {
     pub entry: Option<&'a Entry>,
     pub wanted: Option<&'a Wanted<'a>>,
-    /// The issue bears the label with which a person acknowledges.
+    /// The issue bears the label with which a person acknowledges, put there by one who may.
     pub labelled: bool,
 }
 

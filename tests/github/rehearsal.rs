@@ -163,7 +163,7 @@ fn act(world: &mut World, random: &mut StdRng) {
         5 => drop(world.transfer_as(REPOSITORY, number, "acme/elsewhere")),
         6 => world.lock_as(REPOSITORY, number),
         7 => world.reopen_as(REPOSITORY, number),
-        8 => world.label_as(REPOSITORY, number, "watertight:acknowledged"),
+        8 => world.label_as("dba", REPOSITORY, number, "watertight:acknowledged"),
         _ => world.edit_as(REPOSITORY, number, REWRITTEN, "another body"),
     }
 }

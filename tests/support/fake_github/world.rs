@@ -86,6 +86,8 @@ pub(crate) struct Issue {
     pub(crate) labels: Vec<String>,
     pub(crate) assignees: Vec<String>,
     pub(crate) comments: Vec<Comment>,
+    /// What was done to it, oldest first.
+    pub(crate) acts: Vec<Act>,
     pub(crate) locked: bool,
     pub(crate) is_pull: bool,
     pub(crate) fate: Fate,
@@ -110,6 +112,17 @@ pub(crate) struct Comment {
     pub(crate) id: u64,
     pub(crate) author: String,
     pub(crate) body: String,
+    pub(crate) at: Timestamp,
+}
+
+/// GitHub calls it an event.
+#[derive(Clone, Debug)]
+pub(crate) struct Act {
+    pub(crate) id: u64,
+    pub(crate) by: String,
+    /// `labeled`, `unlabeled`, `closed` or `reopened`.
+    pub(crate) what: &'static str,
+    pub(crate) label: Option<String>,
     pub(crate) at: Timestamp,
 }
 
