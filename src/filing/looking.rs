@@ -25,7 +25,7 @@ impl Filing {
             return Ok(());
         }
         let said = match &found {
-            Some(issue) => self.heard(&entry, issue).await?,
+            Some(issue) => self.heard(&entry, issue, &us).await?,
             None => None,
         };
         let seen = found.as_ref().map_or(Seen::Gone, |it| seen(it, &us, said.as_ref()));
@@ -75,8 +75,13 @@ impl Filing {
     }
 
     /// Who put a label there is asked only where it would change something.
-    async fn heard(&self, entry: &Entry, issue: &wire::Issue) -> Result<Option<Said>, Halt> {
-        if let Some(said) = word::declined(&self.client, &entry.repository, issue).await? {
+    async fn heard(
+        &self,
+        entry: &Entry,
+        issue: &wire::Issue,
+        us: &Identity,
+    ) -> Result<Option<Said>, Halt> {
+        if let Some(said) = word::declined(&self.client, us, &entry.repository, issue).await? {
             return Ok(Some(said));
         }
         let silenced = entry.said.as_ref().is_some_and(|it| it.acknowledged.is_some());

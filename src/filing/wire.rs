@@ -45,8 +45,8 @@ pub(super) struct Comment {
 /// Something that was done to an issue.
 #[derive(Debug, Deserialize)]
 pub(super) struct Event {
-    #[serde(default)]
-    pub(super) event: String,
+    #[serde(default, rename = "event")]
+    pub(super) what: String,
     pub(super) actor: Option<User>,
     pub(super) label: Option<Label>,
 }

@@ -3,13 +3,16 @@
 //! Why it is asked who did it: closing and labelling are open to those who may only sort issues, and a word that silences a
 //! finding is that of a person who may write.
 //!
-//! Invariant: whoever cannot be named, or may not write, has said nothing.
+//! Invariants:
+//! - whoever cannot be named, or may not write, has said nothing;
+//! - what we close ourselves is no person's word: we close a double as a duplicate, too.
 
 use jiff::Timestamp;
 
 use super::wire;
 use crate::github::Client;
 use crate::github::error::GitHubError;
+use crate::github::identity::Identity;
 use crate::github::operation::Operation;
 use crate::issues::label;
 use crate::issues::look::Reason;
@@ -49,7 +52,8 @@ pub async fn read(
 ) -> Result<Option<Said>, GitHubError> {
     let route = format!("/repos/{repository}/issues/{number}");
     let issue: wire::Issue = client.get(Operation::GetIssue, &route).await?;
-    match declined(client, repository, &issue).await? {
+    let us = client.identity().await?;
+    match declined(client, &us, repository, &issue).await? {
         Some(said) => Ok(Some(said)),
         None => labelled(client, repository, &issue).await,
     }
@@ -58,6 +62,7 @@ pub async fn read(
 /// Closed as not planned, or as a duplicate, which is no work either.
 pub(super) async fn declined(
     client: &Client,
+    us: &Identity,
     repository: &str,
     issue: &wire::Issue,
 ) -> Result<Option<Said>, GitHubError> {
@@ -65,7 +70,7 @@ pub(super) async fn declined(
     if issue.state == "open" || reason != Reason::NotPlanned {
         return Ok(None);
     }
-    let by = issue.closed_by.as_ref().and_then(name);
+    let by = issue.closed_by.as_ref().filter(|it| !us.is(&it.login)).and_then(name);
     counted(client, repository, issue, Word::ClosedAsNotPlanned, by).await
 }
 
@@ -82,7 +87,7 @@ pub(super) async fn labelled(
     let events: Vec<wire::Event> = client.list(Operation::ListEvents, &route).await?;
     let puts = |it: &&wire::Event| {
         let label = it.label.as_ref().is_some_and(|it| label::acknowledges(&it.name));
-        it.event == "labeled" && label
+        it.what == "labeled" && label
     };
     let last = events.iter().rfind(puts);
     let by = last.and_then(|it| it.actor.as_ref()).and_then(name);
@@ -105,7 +110,7 @@ async fn counted(
 }
 
 /// As it is shown, and fit for a route.
-pub(super) fn name(user: &wire::User) -> Option<Box<str>> {
+fn name(user: &wire::User) -> Option<Box<str>> {
     let fits = |it: &char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '[' | ']');
     let name: String = user.login.chars().filter(fits).take(LONGEST_NAME).collect();
     (!name.is_empty()).then(|| name.into())
