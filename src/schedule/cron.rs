@@ -78,15 +78,14 @@ impl Moments {
 
     /// The first one later than `time`.
     pub fn after(&self, time: Timestamp) -> Option<Timestamp> {
-        let time = DateTime::<Utc>::from_timestamp_micros(time.as_microsecond())?;
+        let time = whole(time)?;
         let next = self.cron.find_next_occurrence(&time.with_timezone(&self.zone), false).ok()?;
         Timestamp::from_microsecond(next.timestamp_micros()).ok()
     }
 
     /// The last one that is not later than `time`: what fell due while nobody listened.
     pub fn last(&self, time: Timestamp) -> Option<Timestamp> {
-        // Moments have whole seconds, and a fraction that is given would be given back.
-        let time = DateTime::<Utc>::from_timestamp(time.as_second(), 0)?;
+        let time = whole(time)?;
         let last =
             self.cron.find_previous_occurrence(&time.with_timezone(&self.zone), true).ok()?;
         Timestamp::from_microsecond(last.timestamp_micros()).ok()
@@ -180,6 +179,11 @@ impl Moments {
     }
 }
 
+/// Moments have whole seconds, and the fraction of one that is given would be given back.
+fn whole(time: Timestamp) -> Option<DateTime<Utc>> {
+    DateTime::<Utc>::from_timestamp(time.as_second(), 0)
+}
+
 /// A scheduler's runtime; with it end all of the scheduler's tasks.
 struct Scheduler(Option<Runtime>);
 
@@ -222,6 +226,7 @@ mod tests {
     fn the_next_moment_is_later_than_the_time() {
         check("0 */5 * * * *", "UTC", "2026-11-26T10:04:59Z", "2026-11-26T10:05:00Z");
         check("0 */5 * * * *", "UTC", "2026-11-26T10:05:00Z", "2026-11-26T10:10:00Z");
+        check("* * * * * *", "UTC", "2026-11-26T10:05:00.7Z", "2026-11-26T10:05:01Z");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use jiff::SignedDuration;
 use watertight::issues::daily::{self, Edition};
 use watertight::issues::options::{IssueOptions, Mode};
 use watertight::issues::plan::{self, Case, Step};
+use watertight::issues::preview::preview;
 use watertight::issues::wanted::wanted;
-use watertight::model::finding::{Finding, Kind, State};
+use watertight::model::finding::{Finding, Kind, Severity, State};
 use watertight::model::issue::{Entry, News, Place, Standing, Subject};
 
 use crate::claims::{at, finding, of, options};
@@ -165,6 +166,19 @@ fn the_daily_report_is_told_once_an_hour_and_never_by_a_comment() {
         check(Some(standing), Some(1), None);
         check(Some(standing), None, None);
     }
+}
+
+#[test]
+fn a_plan_names_the_daily_report_last_and_of_no_severity() {
+    let edition = Edition { due: at(0), report: String::new() };
+    let options = options();
+    let planned = preview(&[of(Kind::Degraded)], Some(&edition), &[], &options, at(0));
+    let told: Vec<_> = planned.iter().map(|it| (it.action, &*it.title, it.severity)).collect();
+    let expected = [
+        ("create", "Degraded: acme", Some(Severity::Low)),
+        ("create", "Watertight: the daily report", None),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[track_caller]
