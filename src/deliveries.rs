@@ -120,8 +120,8 @@ async fn answer(daemon: &Daemon, answering: &Answering, asked: &Asked) {
         Asked::Deployment { repository, run, environment } => {
             deployment::answer(daemon, answering, (repository, *run, environment)).await
         }
-        Asked::Issue { repository, issue, by } => {
-            issue::hear(daemon, answering, (repository, *issue), by).await
+        Asked::Issue { repository, issue } => {
+            issue::hear(daemon, answering, repository, *issue).await
         }
     };
     if let Err(error) = answered {

@@ -10,12 +10,14 @@
 //! - nothing is filed into a repository that everybody can read, unless the operator has said so.
 
 mod act;
+pub mod edition;
 pub mod keeping;
 mod looking;
 mod repository;
 mod round;
 mod surveying;
 mod wire;
+pub mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,15 +29,19 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::keeping::Keeping;
 use self::repository::Repository;
+use self::word::Said;
 use crate::clock;
 use crate::github::Client;
 use crate::github::error::GitHubError;
 use crate::github::identity::Identity;
+use crate::issues::daily::Edition;
 use crate::issues::options::IssueOptions;
 use crate::metrics::Metrics;
 use crate::model::finding::{Finding, FindingId};
 use crate::model::issue::{Entry, Subject};
+use crate::schedule::cron::Moments;
 use crate::standing::Standing;
 use crate::store::Store;
 
@@ -97,6 +103,7 @@ pub struct Filing {
     store: Arc<Store>,
     client: Arc<Client>,
     options: Arc<IssueOptions>,
+    daily: Option<Moments>,
     timing: Timing,
     standing: watch::Receiver<Option<Arc<Standing>>>,
     hearers: Hearers,
@@ -109,10 +116,12 @@ pub struct Filing {
     looked: BTreeMap<i64, Instant>,
     /// The labels that issues carried when they were looked at last, people's own among them.
     carried: BTreeMap<Subject, BTreeSet<String>>,
-    /// Who closed an issue, for the record.
-    closers: BTreeMap<Subject, Box<str>>,
+    /// What a person who may write said of a finding on its issue, when that was looked at last.
+    said: BTreeMap<Subject, Said>,
     /// Subjects of which GitHub did not take all that was sent.
     plain: BTreeSet<Subject>,
+    /// That of the last hour, once it was read.
+    edition: Option<Arc<Edition>>,
 }
 
 /// Why a round ended early.
@@ -133,17 +142,18 @@ impl From<GitHubError> for Halt {
 impl Filing {
     pub fn new(
         store: Arc<Store>,
-        client: Arc<Client>,
-        options: Arc<IssueOptions>,
+        keeping: Keeping,
         timing: Timing,
         standing: watch::Receiver<Option<Arc<Standing>>>,
         hearers: Hearers,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let Keeping { client, options, daily } = keeping;
         Self {
             store,
             client,
             options,
+            daily,
             timing,
             standing,
             hearers,
@@ -153,8 +163,9 @@ impl Filing {
             entries: BTreeMap::new(),
             looked: BTreeMap::new(),
             carried: BTreeMap::new(),
-            closers: BTreeMap::new(),
+            said: BTreeMap::new(),
             plain: BTreeSet::new(),
+            edition: None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! - at most one step at a time for each subject, and each is safe to die after;
 //! - what comes from tenants' servers, the registry or people is shown and never obeyed: no mention, no markup, no marker.
 
+pub mod daily;
 pub mod label;
 pub mod look;
 pub mod marker;

@@ -82,9 +82,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
         ],
     ),
-    ("filing", &["clock", "daemon", "github", "issues", "metrics", "model", "standing", "store"]),
+    (
+        "filing",
+        &[
+            "clock", "daemon", "github", "issues", "metrics", "model", "monitor", "report",
+            "schedule", "standing", "store",
+        ],
+    ),
     ("checks", &["daemon", "github", "model"]),
-    ("deliveries", &["clock", "daemon", "gate", "github", "issues", "model", "report", "schedule"]),
+    (
+        "deliveries",
+        &["clock", "daemon", "filing", "gate", "github", "issues", "model", "report", "schedule"],
+    ),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
     // Tenants that are made, moved and taken away.
     (

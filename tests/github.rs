@@ -9,9 +9,17 @@ mod fake_github;
 #[expect(dead_code, reason = "not every test draws a seed of its own")]
 #[path = "support/form.rs"]
 mod form;
+#[path = "support/prism.rs"]
+mod prism;
 #[path = "support/seeds.rs"]
 mod seeds;
 
+#[path = "github/app.rs"]
+mod app;
+#[path = "github/daily.rs"]
+mod daily;
+#[path = "github/document.rs"]
+mod document;
 #[path = "github/killed.rs"]
 mod killed;
 #[path = "github/life.rs"]

@@ -7,6 +7,7 @@ use crate::cli::issues::{self, IssuesCommand};
 use crate::cli::terminal::Surroundings;
 use crate::clock;
 use crate::config::NoFile;
+use crate::filing::edition;
 use crate::issues::options::IssueOptions;
 use crate::issues::preview::preview;
 
@@ -25,7 +26,10 @@ pub(super) fn run(
     };
     let options = IssueOptions { mode: args.mode.unwrap_or(options.mode), ..options };
     let (standing, entries) = (platform.store.standing_findings()?, platform.store.issues()?);
-    let planned = preview(&standing, &entries, &options, clock::now());
+    let now = clock::now();
+    let due = platform.config.daily_report().and_then(|it| it.last(now));
+    let daily = due.map(|due| edition::read(&platform.store, due, now)).transpose()?;
+    let planned = preview(&standing, daily.as_ref(), &entries, &options, now);
     print(|out| issues::write(&planned, args.format, here.style(global), out))?;
     Ok(Ended::Well)
 }

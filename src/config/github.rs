@@ -10,6 +10,7 @@ use super::values::{Span, Url};
 use crate::issues::options::{IssueOptions, Mode, Reminders, Route};
 use crate::model::finding::{Kind, Severity};
 use crate::model::policy::Pattern;
+use crate::schedule::cron::Moments;
 
 /// In characters.
 const LONGEST_LABEL: usize = 50;
@@ -41,6 +42,13 @@ impl Config {
             status_url: self.http.public_url.as_ref().map(base),
             runbook_url: github.runbook_url.as_ref().map(base),
         })
+    }
+
+    /// When the issue of the daily report is written anew. `None` where there is to be none.
+    pub fn daily_report(&self) -> Option<Moments> {
+        self.github.as_ref().filter(|it| it.daily_report)?;
+        // One that cannot be read stops the start, and is told there.
+        Moments::parse(&self.schedule.report, &self.schedule.timezone).ok()
     }
 }
 

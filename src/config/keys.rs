@@ -148,6 +148,7 @@ const GITHUB: &[Key] = &[
     key("reopen_within", Duration(0, 365 * DAY)),
     key("acknowledge_for", Duration(60 * 60, 365 * DAY)),
     key("umbrella_above", Count(1, 1_000)),
+    key("daily_report", Flag),
     key(
         "remind",
         Table(&[

@@ -170,6 +170,9 @@ pub struct GitHub {
     pub acknowledge_for: Option<Span>,
     /// Issues of their own, at most; the rest stands in one. Default: 20.
     pub umbrella_above: Option<u32>,
+    /// Keeps the daily report in an issue, written anew at `schedule.report`. Default: false.
+    #[serde(default)]
+    pub daily_report: bool,
     /// Reminders, at most three for an issue. Default: none.
     pub remind: Option<Remind>,
     /// Where the runbooks are, one page for each alert. Default: none, and no issue links to one.

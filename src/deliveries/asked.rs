@@ -10,7 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::issues::label::ACKNOWLEDGED;
+use crate::issues::label;
+use crate::issues::look::Reason;
 
 /// Characters that GitHub gives to an environment's name.
 const LONGEST_ENVIRONMENT: usize = 255;
@@ -21,7 +22,7 @@ pub enum Asked {
     /// May this deployment go ahead?
     Deployment { repository: Box<str>, run: u64, environment: Box<str> },
     /// A person did something to an issue that may be a word on its finding.
-    Issue { repository: Box<str>, issue: u64, by: Box<str> },
+    Issue { repository: Box<str>, issue: u64 },
 }
 
 /// Why a delivery cannot be read, in words that repeat nothing of it.
@@ -42,7 +43,6 @@ struct Payload {
     deployment_callback_url: Option<String>,
     issue: Option<Issue>,
     label: Option<Label>,
-    sender: Option<Account>,
 }
 
 #[derive(Deserialize)]
@@ -59,11 +59,6 @@ struct Issue {
 #[derive(Deserialize)]
 struct Label {
     name: String,
-}
-
-#[derive(Deserialize)]
-struct Account {
-    login: String,
 }
 
 /// `None` where nothing is asked of us.
@@ -92,13 +87,11 @@ fn deployment(payload: Payload) -> Result<Asked, Unreadable> {
 fn issue(payload: Payload) -> Result<Option<Asked>, Unreadable> {
     let repository = repository(&payload)?;
     let issue = payload.issue.ok_or(Unreadable::Missing("its issue"))?;
-    let by = payload.sender.map(|it| it.login).filter(|it| is_login(it));
-    let by = by.ok_or(Unreadable::Missing("its sender"))?;
-    let declines =
-        payload.action == "closed" && issue.state_reason.as_deref() == Some("not_planned");
+    let reason = Reason::of(issue.state_reason.as_deref());
+    let declines = payload.action == "closed" && reason == Reason::NotPlanned;
     let labels = payload.action == "labeled"
-        && payload.label.is_some_and(|it| it.name.eq_ignore_ascii_case(ACKNOWLEDGED));
-    let said = Asked::Issue { repository, issue: issue.number, by: by.into() };
+        && payload.label.is_some_and(|it| label::acknowledges(&it.name));
+    let said = Asked::Issue { repository, issue: issue.number };
     Ok((declines || labels).then_some(said))
 }
 
@@ -127,13 +120,6 @@ pub fn is_repository(name: &str) -> bool {
     name.split_once('/').is_some_and(|(owner, name)| word(owner) && word(name))
 }
 
-/// Of a person, or of an app with `[bot]` behind it.
-fn is_login(login: &str) -> bool {
-    let name = login.strip_suffix("[bot]").unwrap_or(login);
-    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    !name.is_empty() && name.len() <= 100 && name.chars().all(known)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -147,9 +133,7 @@ mod tests {
             Ok(Some(Asked::Deployment { repository, run, environment })) => {
                 format!("{repository} {run} {environment}")
             }
-            Ok(Some(Asked::Issue { repository, issue, by })) => {
-                format!("{repository}#{issue} by {by}")
-            }
+            Ok(Some(Asked::Issue { repository, issue })) => format!("{repository}#{issue}"),
             Err(error) => error.to_string(),
         };
         assert_eq!(told, expected);
@@ -202,18 +186,20 @@ mod tests {
             "action": "closed",
             "issue": { "number": 3, "state_reason": "not_planned" },
             "repository": { "full_name": "acme/ops" },
-            "sender": { "login": "ada" },
         });
-        check("issues", &body, "acme/ops#3 by ada");
+        check("issues", &body, "acme/ops#3");
+        body["issue"]["state_reason"] = "duplicate".into();
+        check("issues", &body, "acme/ops#3");
         body["issue"]["state_reason"] = "completed".into();
         check("issues", &body, "nothing");
         body["action"] = "labeled".into();
         body["label"] = json!({ "name": "bug" });
         check("issues", &body, "nothing");
-        body["label"]["name"] = ACKNOWLEDGED.into();
-        check("issues", &body, "acme/ops#3 by ada");
-        body["sender"]["login"] = "ada/../x".into();
-        check("issues", &body, "the body does not say its sender");
+        body["label"]["name"] = "Watertight:Acknowledged".into();
+        check("issues", &body, "acme/ops#3");
+        body["repository"]["full_name"] = "ops/../x".into();
+        check("issues", &body, "the body does not say its repository");
+        body["repository"]["full_name"] = "acme/ops".into();
         body["action"] = "opened".into();
         check("issues", &body, "nothing");
         check("push", &json!({}), "nothing");

@@ -1,5 +1,6 @@
 //! Takes one step: noted, sent, and noted again.
 
+use super::word::Said;
 use super::{Filing, Halt, wire};
 use crate::clock;
 use crate::github::error::GitHubError;
@@ -12,7 +13,7 @@ use crate::issues::text::{self, Scene};
 use crate::issues::title::title;
 use crate::issues::wanted::Wanted;
 use crate::metrics::github::IssueAction;
-use crate::model::finding::{Acknowledgement, Finding};
+use crate::model::finding::Finding;
 use crate::model::issue::{Entry, Place, Remark, Subject};
 use crate::standing::Standing;
 
@@ -228,21 +229,15 @@ impl Filing {
         wanted: &Wanted<'_>,
     ) -> Result<Then, Halt> {
         let Subject::Finding(id) = entry.subject else { return Ok(Then::Enough) };
-        let url = entry.issue.as_ref().map_or("", |it| &*it.url);
         let until = plan::until(clock::now(), self.options.acknowledge_for);
-        let closer = self.closers.get(&entry.subject).map_or("somebody", |it| &**it);
-        let given = match by {
-            Word::ClosedAsNotPlanned => Acknowledgement {
-                by: format!("{closer} at GitHub").into(),
-                reason: format!("closed as not planned: {url}").into(),
-                until,
-            },
-            Word::Label => Acknowledgement {
-                by: "somebody at GitHub".into(),
-                reason: format!("labelled {}: {url}", label::ACKNOWLEDGED).into(),
-                until,
-            },
-        };
+        // Without it the word stands in the ledger alone, and the issue says nothing of it any more.
+        let said = self.said.get(&entry.subject).filter(|it| it.word == by).cloned();
+        let said = said.unwrap_or_else(|| Said {
+            word: by,
+            by: "somebody".into(),
+            url: entry.issue.as_ref().map_or("", |it| &*it.url).into(),
+        });
+        let given = said.acknowledgement(until);
         let said = self.kept(move |store| Ok(store.acknowledge(id, &given, clock::now())?)).await?;
         self.put(plan::silenced(&entry, wanted, until)).await?;
         if let Some(finding) = said {

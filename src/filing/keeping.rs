@@ -10,17 +10,22 @@ use super::{Filing, Hearers, Timing};
 use crate::daemon::Daemon;
 use crate::github::Client;
 use crate::issues::options::IssueOptions;
+use crate::schedule::cron::Moments;
 
 /// Who files, and how.
 #[derive(Clone)]
 pub struct Keeping {
     pub client: Arc<Client>,
     pub options: Arc<IssueOptions>,
+    /// When the issue of the daily report is written anew; `None` where there is to be none.
+    pub daily: Option<Moments>,
 }
 
 impl PartialEq for Keeping {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.client, &other.client) && self.options == other.options
+        Arc::ptr_eq(&self.client, &other.client)
+            && self.options == other.options
+            && self.daily == other.daily
     }
 }
 
@@ -55,8 +60,7 @@ fn filing(daemon: &Arc<Daemon>, keeping: Keeping) -> Filing {
     };
     Filing::new(
         Arc::clone(daemon.store()),
-        keeping.client,
-        keeping.options,
+        keeping,
         Timing::default(),
         daemon.standing(),
         hearers,

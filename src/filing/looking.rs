@@ -4,31 +4,39 @@ use std::collections::BTreeSet;
 
 use tokio::time::Instant;
 
+use super::word::{self, Said};
 use super::{Filing, Halt, wire};
 use crate::clock;
 use crate::github::error::GitHubError;
 use crate::github::identity::Identity;
 use crate::github::operation::Operation;
 use crate::issues::look::{self, Reason, Seen};
+use crate::issues::plan::Word;
 use crate::model::issue::{Entry, Standing, Subject};
-
-/// Characters of a person's name.
-const LONGEST_NAME: usize = 60;
 
 impl Filing {
     /// What people did to it becomes the entry's. Nothing changes where the whole repository is out of reach.
     pub(super) async fn look(&mut self, subject: Subject) -> Result<(), Halt> {
         let Some(entry) = self.entries.get(&subject).cloned() else { return Ok(()) };
         let Some(place) = &entry.issue else { return Ok(()) };
-        let (seen, labels) = self.see(&entry.repository, place.number).await?;
-        if seen == Seen::Gone && !self.still_there(&entry.repository).await? {
+        let us = self.identity().await?;
+        let found = self.see(&entry.repository, place.number).await?;
+        if found.is_none() && !self.still_there(&entry.repository).await? {
             return Ok(());
         }
+        let said = match &found {
+            Some(issue) => self.heard(&entry, issue, &us).await?,
+            None => None,
+        };
+        let seen = found.as_ref().map_or(Seen::Gone, |it| seen(it, &us, said.as_ref()));
+        let labels: BTreeSet<String> =
+            found.into_iter().flat_map(|it| it.labels).map(|it| it.name).collect();
         self.looked.insert(entry.row, Instant::now());
         self.carried.insert(subject, labels);
-        if let Seen::ClosedByPerson { by, .. } = &seen {
-            self.closers.insert(subject, by.clone());
-        }
+        match said {
+            Some(said) => self.said.insert(subject, said),
+            None => self.said.remove(&subject),
+        };
         let after = look::after(&entry, &seen, clock::now());
         if after == entry {
             return Ok(());
@@ -48,36 +56,43 @@ impl Filing {
         self.is_fit(repository).await
     }
 
-    /// With the labels that it carries.
+    /// `None` where it was deleted, moved to another repository, or hidden from us.
     pub(super) async fn see(
         &mut self,
         repository: &str,
         number: u64,
-    ) -> Result<(Seen, BTreeSet<String>), Halt> {
-        let us = self.identity().await?;
+    ) -> Result<Option<wire::Issue>, Halt> {
         let route = format!("/repos/{repository}/issues/{number}");
         let issue: wire::Issue = match self.client.get(Operation::GetIssue, &route).await {
             Ok(issue) => issue,
-            Err(GitHubError::NotFound | GitHubError::Gone | GitHubError::Moved) => {
-                return Ok((Seen::Gone, BTreeSet::new()));
-            }
+            Err(GitHubError::NotFound | GitHubError::Gone | GitHubError::Moved) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let full_name = &self.repository(repository).full_name;
         let here = format!("/repos/{full_name}").to_lowercase();
-        if !full_name.is_empty() && !issue.repository_url.to_lowercase().ends_with(&here) {
-            return Ok((Seen::Gone, BTreeSet::new()));
-        }
-        let labels = issue.labels.iter().map(|it| it.name.clone()).collect();
-        Ok((self.heard(repository, seen(issue, &us)).await?, labels))
+        let is_here = full_name.is_empty() || issue.repository_url.to_lowercase().ends_with(&here);
+        Ok(is_here.then_some(issue))
     }
 
-    /// What closes an issue for somebody who may not write silences nothing: it stays closed until a scan sees the trouble.
-    async fn heard(&self, repository: &str, seen: Seen) -> Result<Seen, Halt> {
-        let Seen::ClosedByPerson { reason: Reason::NotPlanned, by } = seen else { return Ok(seen) };
-        let counts = self.client.may_write(repository, &by).await?;
-        let reason = if counts { Reason::NotPlanned } else { Reason::Done };
-        Ok(Seen::ClosedByPerson { reason, by })
+    /// Who put a label there is asked only where it would change something.
+    async fn heard(
+        &self,
+        entry: &Entry,
+        issue: &wire::Issue,
+        us: &Identity,
+    ) -> Result<Option<Said>, Halt> {
+        if let Some(said) = word::declined(&self.client, us, &entry.repository, issue).await? {
+            return Ok(Some(said));
+        }
+        let silenced = entry.said.as_ref().is_some_and(|it| it.acknowledged.is_some());
+        if silenced || !matches!(entry.subject, Subject::Finding(_)) {
+            return Ok(None);
+        }
+        match word::labelled(&self.client, &entry.repository, issue).await {
+            // It went away in between: the next look finds that.
+            Err(GitHubError::NotFound | GitHubError::Gone | GitHubError::Moved) => Ok(None),
+            said => Ok(said?),
+        }
     }
 
     pub(super) async fn identity(&mut self) -> Result<Identity, Halt> {
@@ -95,19 +110,14 @@ impl Filing {
     }
 }
 
-fn seen(issue: wire::Issue, us: &Identity) -> Seen {
+/// What closes an issue for somebody who may not write silences nothing: it stays closed until a scan sees the trouble.
+fn seen(issue: &wire::Issue, us: &Identity, said: Option<&Said>) -> Seen {
     if issue.state == "open" {
         return Seen::Open;
     }
-    let by = issue.closed_by.unwrap_or_default().login;
-    if us.is(&by) {
+    if issue.closed_by.as_ref().is_some_and(|it| us.is(&it.login)) {
         return Seen::ClosedByUs;
     }
-    let reason = match issue.state_reason.as_deref() {
-        Some("not_planned" | "duplicate") => Reason::NotPlanned,
-        _ => Reason::Done,
-    };
-    let by: String = by.chars().filter(char::is_ascii_graphic).take(LONGEST_NAME).collect();
-    let by = if by.is_empty() { "somebody".into() } else { by.into() };
-    Seen::ClosedByPerson { reason, by }
+    let declines = said.is_some_and(|it| it.word == Word::ClosedAsNotPlanned);
+    Seen::ClosedByPerson(if declines { Reason::NotPlanned } else { Reason::Done })
 }

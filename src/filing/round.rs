@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::act::{Matter, Then};
 use super::{Filing, Halt};
 use crate::clock;
-use crate::issues::label;
-use crate::issues::plan::{self, Case, Step};
+use crate::issues::daily;
+use crate::issues::plan::{self, Case, Step, Word};
 use crate::issues::wanted::{Wanted, wanted};
 use crate::model::finding::{Finding, Severity, State};
 use crate::model::issue::{Entry, Standing as IssueStanding, Subject};
@@ -43,7 +43,7 @@ impl Filing {
             }
             self.settle(subject, wanted.get(&subject), standing).await?;
         }
-        Ok(())
+        self.settle_daily(standing).await
     }
 
     /// Every repository in which something is or may be filed.
@@ -66,17 +66,19 @@ impl Filing {
         repository.surveyed.is_none_or(|it| every <= it.elapsed())
     }
 
+    /// Those of findings, the worst first.
     fn in_order(&self, wanted: &BTreeMap<Subject, Wanted<'_>>) -> Vec<Subject> {
         let subjects: BTreeSet<Subject> =
             wanted.keys().chain(self.entries.keys()).copied().collect();
-        let mut subjects: Vec<Subject> = subjects.into_iter().collect();
+        let findings = subjects.into_iter().filter(|it| *it != Subject::Daily);
+        let mut subjects: Vec<Subject> = findings.collect();
         let severity = |it: &Subject| wanted.get(it).map(|it| it.news.severity);
         subjects.sort_by_key(|it| std::cmp::Reverse(severity(it)));
         subjects
     }
 
     /// Takes steps for one subject until none is left.
-    async fn settle(
+    pub(super) async fn settle(
         &mut self,
         subject: Subject,
         wanted: Option<&Wanted<'_>>,
@@ -134,8 +136,7 @@ impl Filing {
     }
 
     fn next(&self, subject: Subject, wanted: Option<&Wanted<'_>>) -> Option<Step> {
-        let labels = self.carried.get(&subject);
-        let labelled = labels.is_some_and(|it| it.contains(label::ACKNOWLEDGED));
+        let labelled = self.said.get(&subject).is_some_and(|it| it.word == Word::Label);
         let case = Case { entry: self.entries.get(&subject), wanted, labelled };
         plan::next(case, &self.options, clock::now())
     }
@@ -149,7 +150,8 @@ impl Filing {
     /// Queue and open issues, for the metrics.
     fn publish(&self, standing: &Standing) {
         let entries: Vec<Entry> = self.entries.values().cloned().collect();
-        let wanted = wanted(&standing.now.findings, &entries, &self.options);
+        let mut wanted = wanted(&standing.now.findings, &entries, &self.options);
+        daily::join(&mut wanted, self.edition.as_deref(), &self.options);
         let subjects: BTreeSet<Subject> =
             wanted.keys().chain(self.entries.keys()).copied().collect();
         let waits = |it: &&Subject| {
@@ -160,6 +162,8 @@ impl Filing {
         let queue = subjects.iter().filter(waits).count();
         let open = |severity: Severity| {
             let open = self.entries.values().filter(|it| it.standing == IssueStanding::Open);
+            // The daily report is of no severity.
+            let open = open.filter(|it| it.subject != Subject::Daily);
             open.filter(|it| it.said.as_ref().is_some_and(|it| it.severity == severity)).count()
         };
         self.metrics.github_issues(queue, open);
@@ -175,6 +179,7 @@ impl Filing {
             let every = if pressing { self.timing.again } else { self.timing.survey };
             next = next.min(repository.surveyed.map_or(next, |it| it + every));
         }
+        next = self.next_edition().map_or(next, |it| next.min(it));
         next.max(now + self.timing.again / 10)
     }
 }
@@ -185,6 +190,6 @@ fn may_close(subject: Subject, known: Option<&Finding>, standing: &Standing) -> 
     match (subject, known) {
         (Subject::Finding(_), Some(finding)) => finding.state == State::Resolved,
         (Subject::Finding(_), None) => standing.full.unverified().is_empty(),
-        (Subject::Summary | Subject::Umbrella, _) => true,
+        (Subject::Summary | Subject::Umbrella | Subject::Daily, _) => true,
     }
 }

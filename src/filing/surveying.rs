@@ -12,7 +12,6 @@ use crate::github::error::GitHubError;
 use crate::github::identity::Identity;
 use crate::github::operation::Operation;
 use crate::issues::label;
-use crate::issues::look::Seen;
 use crate::issues::marker;
 use crate::issues::survey::{self, Listed, Surveyed};
 use crate::metrics::github::IssueAction;
@@ -80,7 +79,7 @@ impl Filing {
             .map(|it| it.place.number)
             .collect();
         for number in doubted {
-            if self.see(name, number).await?.0 != Seen::Open {
+            if self.see(name, number).await?.is_none_or(|it| it.state != "open") {
                 listed.retain(|it| it.place.number != number);
             }
         }

@@ -42,6 +42,15 @@ pub(super) struct Comment {
     pub(super) body: Option<String>,
 }
 
+/// Something that was done to an issue.
+#[derive(Debug, Deserialize)]
+pub(super) struct Event {
+    #[serde(default, rename = "event")]
+    pub(super) what: String,
+    pub(super) actor: Option<User>,
+    pub(super) label: Option<Label>,
+}
+
 /// What is not said is taken for the worse.
 #[derive(Debug, Deserialize)]
 pub(super) struct Repository {

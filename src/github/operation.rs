@@ -24,6 +24,7 @@ operations! {
     UpdateIssue = "update_issue",
     ListComments = "list_comments",
     CreateComment = "create_comment",
+    ListEvents = "list_events",
     ListLabels = "list_labels",
     CreateLabel = "create_label",
     GetPermission = "get_permission",

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::wanted::{Content, Wanted};
 use crate::model::finding::Severity;
+use crate::model::issue::Subject;
 use crate::report::explain;
 
 /// On every issue of ours.
@@ -14,6 +15,11 @@ pub const OURS: &str = "watertight";
 
 /// Put on by a person: the finding is known, and messages about it can rest.
 pub const ACKNOWLEDGED: &str = "watertight:acknowledged";
+
+/// GitHub's labels are the same in either case, and one that people made before us keeps theirs.
+pub fn acknowledges(name: &str) -> bool {
+    name.eq_ignore_ascii_case(ACKNOWLEDGED)
+}
 
 const PREFIX: &str = "watertight:";
 
@@ -31,11 +37,12 @@ pub struct Label {
 
 /// Those of ours that the issue should carry.
 pub fn labels(wanted: &Wanted<'_>) -> Vec<Label> {
-    let severity = wanted.news.severity;
-    let mut labels = vec![
-        label(OURS.to_owned(), "1d76db", "Filed and kept by Watertight."),
-        label(format!("{PREFIX}{severity}"), colour(severity), "Severity of the finding."),
-    ];
+    let mut labels = vec![label(OURS.to_owned(), "1d76db", "Filed and kept by Watertight.")];
+    if wanted.subject != Subject::Daily {
+        let severity = wanted.news.severity;
+        let name = format!("{PREFIX}{severity}");
+        labels.push(label(name, colour(severity), "Severity of the finding."));
+    }
     labels.push(match &wanted.content {
         Content::Finding(finding) => {
             let kind = finding.claim.kind;
@@ -47,6 +54,11 @@ pub fn labels(wanted: &Wanted<'_>) -> Vec<Label> {
         Content::Umbrella(_) => {
             label(format!("{PREFIX}umbrella"), "c5def5", "Too much at once for issues one by one.")
         }
+        Content::Daily(_) => label(
+            format!("{PREFIX}daily"),
+            "c5def5",
+            "How the fleet stands, written anew each day.",
+        ),
     });
     labels
 }
@@ -60,7 +72,7 @@ pub fn acknowledged() -> Label {
 pub fn names(carried: &BTreeSet<String>, wanted: &Wanted<'_>, routed: &[Box<str>]) -> Vec<String> {
     let silenced = wanted.news.acknowledged.is_some();
     let stays = |it: &&String| {
-        if *it == ACKNOWLEDGED { silenced } else { !it.starts_with(PREFIX) && *it != OURS }
+        if acknowledges(it) { silenced } else { !it.starts_with(PREFIX) && *it != OURS }
     };
     let mut names: BTreeSet<String> = carried.iter().filter(stays).cloned().collect();
     names.extend(labels(wanted).into_iter().map(|it| it.name));

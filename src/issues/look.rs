@@ -15,14 +15,21 @@ pub enum Reason {
     NotPlanned,
 }
 
+impl Reason {
+    /// As GitHub says it.
+    pub fn of(state_reason: Option<&str>) -> Self {
+        match state_reason {
+            Some("not_planned" | "duplicate") => Self::NotPlanned,
+            _ => Self::Done,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
     Open,
     ClosedByUs,
-    ClosedByPerson {
-        reason: Reason,
-        by: Box<str>,
-    },
+    ClosedByPerson(Reason),
     /// Deleted, moved to another repository, or hidden from us.
     Gone,
 }
@@ -38,11 +45,9 @@ pub fn after(entry: &Entry, seen: &Seen, now: Timestamp) -> Entry {
             return Entry { standing: Standing::Open, since: now, said: None, ..entry.clone() };
         }
         (Standing::Open, Seen::ClosedByUs) => Standing::Closed,
-        (Standing::Open, Seen::ClosedByPerson { reason: Reason::Done, .. }) => Standing::Done,
-        (Standing::Open, Seen::ClosedByPerson { reason: Reason::NotPlanned, .. }) => {
-            Standing::Declined
-        }
-        (_, Seen::ClosedByUs | Seen::ClosedByPerson { .. }) => return entry.clone(),
+        (Standing::Open, Seen::ClosedByPerson(Reason::Done)) => Standing::Done,
+        (Standing::Open, Seen::ClosedByPerson(Reason::NotPlanned)) => Standing::Declined,
+        (_, Seen::ClosedByUs | Seen::ClosedByPerson(_)) => return entry.clone(),
     };
     Entry { standing, since: now, turn: entry.turn + 1, ..entry.clone() }
 }

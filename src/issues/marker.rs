@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_marker_is_read_back_and_only_from_the_last_line() {
         let finding = Subject::Finding(FindingId::first(Kind::SharedDatabase, None));
-        for subject in [finding, Subject::Summary, Subject::Umbrella] {
+        for subject in [finding, Subject::Summary, Subject::Umbrella, Subject::Daily] {
             let marker = of_issue(subject, "production");
             assert_eq!(
                 self::subject(&format!("text\r\n{marker}\r\n\n"), "production"),

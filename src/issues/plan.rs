@@ -8,9 +8,10 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::daily;
 use super::options::{IssueOptions, Reminders};
 use super::wanted::{Content, Wanted};
-use crate::model::issue::{Entry, News, Remark, Standing};
+use crate::model::issue::{Entry, News, Remark, Standing, Subject};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -84,7 +85,7 @@ impl fmt::Display for About {
 pub struct Case<'a> {
     pub entry: Option<&'a Entry>,
     pub wanted: Option<&'a Wanted<'a>>,
-    /// The issue bears the label with which a person acknowledges.
+    /// The issue bears the label with which a person acknowledges, put there by one who may.
     pub labelled: bool,
 }
 
@@ -92,6 +93,9 @@ pub struct Case<'a> {
 pub fn next(case: Case<'_>, options: &IssueOptions, now: Timestamp) -> Option<Step> {
     let loud = case.wanted.filter(|it| !it.is_quiet());
     let Some(entry) = case.entry else { return loud.map(|_| Step::Create { after: None }) };
+    if entry.subject == Subject::Daily {
+        return daily::next(entry, case.wanted);
+    }
     match (entry.standing, case.wanted) {
         (Standing::Intended, _) => None,
         (Standing::Lost, _) => loud.map(|_| Step::Create { after: number(entry) }),
@@ -122,7 +126,9 @@ fn number(entry: &Entry) -> Option<u64> {
 fn is_news_since(entry: &Entry, wanted: &Wanted<'_>) -> bool {
     match wanted.content {
         Content::Finding(_) => entry.since < wanted.last_seen,
-        Content::Summary(_) | Content::Umbrella(_) => has_grown(entry, &wanted.news),
+        Content::Summary(_) | Content::Umbrella(_) | Content::Daily(_) => {
+            has_grown(entry, &wanted.news)
+        }
     }
 }
 
@@ -134,7 +140,7 @@ fn declined(entry: &Entry, wanted: &Wanted<'_>) -> Option<Step> {
             Some(Step::Acknowledge { by: Word::ClosedAsNotPlanned })
         }
         Content::Finding(_) => Some(after_remark(entry, About::NoLongerSilenced, Step::Reopen)),
-        Content::Summary(_) | Content::Umbrella(_) => {
+        Content::Summary(_) | Content::Umbrella(_) | Content::Daily(_) => {
             has_grown(entry, &wanted.news).then_some(Step::Reopen)
         }
     }
@@ -155,7 +161,7 @@ fn open(
     if *said != wanted.news {
         let told = match wanted.content {
             Content::Finding(_) => true,
-            Content::Summary(_) => false,
+            Content::Summary(_) | Content::Daily(_) => false,
             Content::Umbrella(_) => has_grown(entry, &wanted.news),
         };
         let key = changed_key(entry, &wanted.news);

@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use super::daily::{self, Edition};
 use super::options::IssueOptions;
 use super::plan::{self, Case};
 use super::title::title;
@@ -25,11 +26,13 @@ pub struct Planned {
 /// Worst first. `standing` are the findings that stand, pending ones too: what is not among them is over.
 pub fn preview(
     standing: &[Finding],
+    daily: Option<&Edition>,
     entries: &[Entry],
     options: &IssueOptions,
     now: Timestamp,
 ) -> Vec<Planned> {
-    let wanted = wanted(standing, entries, options);
+    let mut wanted = wanted(standing, entries, options);
+    daily::join(&mut wanted, daily, options);
     let mut planned: Vec<Planned> = Vec::new();
     for (subject, wanted) in &wanted {
         let entry = entries.iter().find(|it| it.subject == *subject);
@@ -70,7 +73,7 @@ fn first(
         repository: place.unwrap_or(&options.repository).into(),
         issue: entry.and_then(|it| it.issue.as_ref()).map(|it| it.number),
         subject,
-        severity: news.map(|it| it.severity),
+        severity: news.filter(|_| subject != Subject::Daily).map(|it| it.severity),
         title: wanted.map_or_else(|| "no longer stands".to_owned(), title),
     })
 }

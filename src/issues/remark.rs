@@ -68,7 +68,7 @@ fn changed(on: Occasion<'_>) -> String {
             evidence(said, news, &mut lines);
             silence(said, news, finding, &mut lines);
         }
-        Content::Summary(_) | Content::Umbrella(_) => {
+        Content::Summary(_) | Content::Umbrella(_) | Content::Daily(_) => {
             let (joined, left) = difference(&said.evidence, &news.evidence);
             lines.push(format!("{} more, {} fewer", joined.len(), left.len()));
         }

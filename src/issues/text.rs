@@ -9,6 +9,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::daily;
 use super::label;
 use super::marker;
 use super::options::IssueOptions;
@@ -49,6 +50,7 @@ pub fn body(wanted: &Wanted<'_>, scene: Scene<'_>, after: Option<u64>) -> String
         Content::Finding(finding) => of(finding, scene, after),
         Content::Summary(findings) => overview::summary(findings, scene),
         Content::Umbrella(findings) => overview::umbrella(findings, scene),
+        Content::Daily(edition) => daily::text(edition, scene),
     };
     format!("{told}\n{}\n", marker::of_issue(wanted.subject, &scene.options.instance))
 }
@@ -219,11 +221,12 @@ pub const fn runbook(kind: Kind) -> &'static str {
     }
 }
 
-/// With a heading, and cut at the end of a line.
 fn section(heading: &str, text: &str, most: usize) -> String {
-    if text.is_empty() {
-        return String::new();
-    }
+    if text.is_empty() { String::new() } else { format!("\n### {heading}\n\n{}", cut(text, most)) }
+}
+
+/// Cut at the end of a line, and said to be.
+pub(super) fn cut(text: &str, most: usize) -> String {
     let mut kept = String::new();
     let mut left = most;
     for line in text.split_inclusive('\n') {
@@ -235,7 +238,7 @@ fn section(heading: &str, text: &str, most: usize) -> String {
         left -= length;
         kept.push_str(line);
     }
-    format!("\n### {heading}\n\n{kept}")
+    kept
 }
 
 /// Text that came from anywhere.

@@ -21,6 +21,8 @@ pub fn title(wanted: &Wanted<'_>) -> String {
                 counted(findings.len())
             )
         }
+        // The same every day: a new title is a line in the history.
+        Content::Daily(_) => "Watertight: the daily report".to_owned(),
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::daily::Edition;
 use super::options::{IssueOptions, Mode};
 use crate::model::finding::{Finding, Kind, Severity, State};
 use crate::model::issue::{Entry, News, Subject};
@@ -31,6 +32,7 @@ pub enum Content<'a> {
     Summary(Vec<&'a Finding>),
     /// Worst first.
     Umbrella(Vec<&'a Finding>),
+    Daily(&'a Edition),
 }
 
 impl Wanted<'_> {
@@ -42,7 +44,7 @@ impl Wanted<'_> {
     pub fn finding(&self) -> Option<&Finding> {
         match &self.content {
             Content::Finding(finding) => Some(finding),
-            Content::Summary(_) | Content::Umbrella(_) => None,
+            Content::Summary(_) | Content::Umbrella(_) | Content::Daily(_) => None,
         }
     }
 }
@@ -132,7 +134,7 @@ fn gather<'a>(
         News { severity, tenants: BTreeSet::new(), evidence: named.collect(), acknowledged: None };
     let content = match subject {
         Subject::Umbrella => Content::Umbrella(findings),
-        Subject::Summary | Subject::Finding(_) => Content::Summary(findings),
+        _ => Content::Summary(findings),
     };
     let repository = &*options.repository;
     wanted.insert(subject, Wanted { subject, repository, news, last_seen, content });

@@ -24,6 +24,8 @@ pub enum Subject {
     Summary,
     /// What is too many to be filed one by one.
     Umbrella,
+    /// How the fleet stands, written anew at its hour.
+    Daily,
 }
 
 impl Subject {
@@ -31,6 +33,7 @@ impl Subject {
         match text {
             "summary" => Some(Self::Summary),
             "umbrella" => Some(Self::Umbrella),
+            "daily" => Some(Self::Daily),
             id => Digest256::parse(id).map(FindingId).map(Self::Finding),
         }
     }
@@ -42,6 +45,7 @@ impl fmt::Display for Subject {
             Self::Finding(id) => id.fmt(formatter),
             Self::Summary => formatter.write_str("summary"),
             Self::Umbrella => formatter.write_str("umbrella"),
+            Self::Daily => formatter.write_str("daily"),
         }
     }
 }

@@ -42,6 +42,13 @@ pub enum MomentsError {
     Never(String),
 }
 
+/// By what the operator wrote: the rest is made from it.
+impl PartialEq for Moments {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.zone == other.zone
+    }
+}
+
 /// Why a schedule cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum ScheduleError {
@@ -71,9 +78,17 @@ impl Moments {
 
     /// The first one later than `time`.
     pub fn after(&self, time: Timestamp) -> Option<Timestamp> {
-        let time = DateTime::<Utc>::from_timestamp_micros(time.as_microsecond())?;
+        let time = whole(time)?;
         let next = self.cron.find_next_occurrence(&time.with_timezone(&self.zone), false).ok()?;
         Timestamp::from_microsecond(next.timestamp_micros()).ok()
+    }
+
+    /// The last one that is not later than `time`: what fell due while nobody listened.
+    pub fn last(&self, time: Timestamp) -> Option<Timestamp> {
+        let time = whole(time)?;
+        let last =
+            self.cron.find_previous_occurrence(&time.with_timezone(&self.zone), true).ok()?;
+        Timestamp::from_microsecond(last.timestamp_micros()).ok()
     }
 
     /// The longest time between two of the coming moments: what a reader may expect to wait. Zero where there is only
@@ -164,6 +179,11 @@ impl Moments {
     }
 }
 
+/// Moments have whole seconds, and the fraction of one that is given would be given back.
+fn whole(time: Timestamp) -> Option<DateTime<Utc>> {
+    DateTime::<Utc>::from_timestamp(time.as_second(), 0)
+}
+
 /// A scheduler's runtime; with it end all of the scheduler's tasks.
 struct Scheduler(Option<Runtime>);
 
@@ -206,6 +226,22 @@ mod tests {
     fn the_next_moment_is_later_than_the_time() {
         check("0 */5 * * * *", "UTC", "2026-11-26T10:04:59Z", "2026-11-26T10:05:00Z");
         check("0 */5 * * * *", "UTC", "2026-11-26T10:05:00Z", "2026-11-26T10:10:00Z");
+        check("* * * * * *", "UTC", "2026-11-26T10:05:00.7Z", "2026-11-26T10:05:01Z");
+    }
+
+    #[test]
+    fn the_last_moment_is_not_later_than_the_time() {
+        let check = |zone: &str, time: &str, expected: &str| {
+            let moments = Moments::parse("0 0 10 * * *", zone).unwrap();
+            let last = moments.last(time.parse().unwrap()).unwrap();
+            assert_eq!(last.to_string(), expected);
+        };
+        check("UTC", "2026-11-26T10:00:00Z", "2026-11-26T10:00:00Z");
+        check("UTC", "2026-11-26T10:00:00.5Z", "2026-11-26T10:00:00Z");
+        check("UTC", "2026-11-26T09:59:59.999999Z", "2026-11-25T10:00:00Z");
+        check("Europe/Stockholm", "2026-03-29T07:59:59Z", "2026-03-28T09:00:00Z");
+        check("Europe/Stockholm", "2026-03-29T08:00:00Z", "2026-03-29T08:00:00Z");
+        check("Europe/Stockholm", "2026-10-25T09:30:00Z", "2026-10-25T09:00:00Z");
     }
 
     #[test]

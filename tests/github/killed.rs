@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use watertight::issues::options::IssueOptions;
+use watertight::schedule::cron::Moments;
 use watertight::store::Store;
 use watertight::store::url::StoreUrl;
 
@@ -28,6 +29,8 @@ pub(crate) struct Orders {
     pub(crate) api_url: String,
     pub(crate) reopen_within_ms: i64,
     pub(crate) acknowledge_for_ms: i64,
+    /// The daily report stands in an issue; its hour comes each second.
+    pub(crate) daily: bool,
     pub(crate) truth: Vec<Fact>,
 }
 
@@ -75,7 +78,9 @@ async fn the_process_that_a_rehearsal_kills() {
         acknowledge_for: SignedDuration::from_millis(orders.acknowledge_for_ms),
         ..options()
     };
-    let running = Loop::on(Arc::new(store(&directory)), &orders.api_url, options);
+    let hours = orders.daily.then(|| Moments::parse("* * * * * *", "UTC").unwrap());
+    let store = Arc::new(store(&directory));
+    let running = Loop::at_hours(store, &orders.api_url, options, hours);
     loop {
         running.scan_facts(&read().truth);
         tokio::time::sleep(SCAN).await;

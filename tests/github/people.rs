@@ -71,14 +71,45 @@ async fn who_may_not_write_silences_nothing() {
 async fn the_label_acknowledges_and_people_s_own_labels_stay() {
     let fake = fake();
     let running = filed(&fake).await;
-    fake.world().label_as(REPOSITORY, 1, "watertight:acknowledged");
-    fake.world().label_as(REPOSITORY, 1, "customer-impact");
-    acknowledged(&running).await;
+    fake.world().label_as("dba", REPOSITORY, 1, "Watertight:Acknowledged");
+    fake.world().label_as("dba", REPOSITORY, 1, "customer-impact");
+    let given = acknowledged(&running).await;
+    let expected =
+        "dba at GitHub: labelled watertight:acknowledged: https://github.com/acme/ops/issues/1";
+    assert_eq!(given, expected);
     running.scan(&["shared_database critical acme globex initech"]);
     until(&fake, "it tells who joined", |it| titles(it)[0].ends_with("initech")).await;
     let labels = fake.world().issue(REPOSITORY, 1).labels.clone();
     assert!(labels.iter().any(|it| it == "customer-impact"), "{labels:?}");
-    assert!(!labels.iter().any(|it| it == "watertight:acknowledged"), "{labels:?}");
+    let acknowledges = |it: &String| it.eq_ignore_ascii_case("watertight:acknowledged");
+    assert!(!labels.iter().any(acknowledges), "{labels:?}");
+}
+
+#[tokio::test]
+async fn the_label_counts_only_where_its_last_hand_may_write() {
+    const LABEL: &str = "watertight:acknowledged";
+    let fake = fake();
+    let running = filed(&fake).await;
+    let state = || running.store.finding(fact(SHARED).id()).unwrap().unwrap().state;
+    fake.world().label_as("passer-by", REPOSITORY, 1, LABEL);
+    let asked = |it: &crate::fake_github::world::World| {
+        it.asked.iter().filter(|it| it.request.whole_path().ends_with("/events")).count()
+    };
+    until(&fake, "it is asked who did it", |it| 1 < asked(it)).await;
+    assert_eq!(state(), State::Open);
+    {
+        let mut world = fake.world();
+        world.unlabel_as("dba", REPOSITORY, 1, LABEL);
+        world.label_as("passer-by", REPOSITORY, 1, LABEL);
+    }
+    minutes(15).await;
+    assert_eq!(state(), State::Open);
+    {
+        let mut world = fake.world();
+        world.unlabel_as("passer-by", REPOSITORY, 1, LABEL);
+        world.label_as("dba", REPOSITORY, 1, LABEL);
+    }
+    acknowledged(&running).await;
 }
 
 #[tokio::test]
@@ -135,9 +166,9 @@ async fn a_marker_that_somebody_else_pasted_is_nobody_s() {
     {
         let mut world = fake.world();
         world.open_as("mallory", REPOSITORY, "look here", &marker);
-        world.label_as(REPOSITORY, 1, "watertight");
+        world.label_as("mallory", REPOSITORY, 1, "watertight");
         let orphan = world.open_as("ghost", REPOSITORY, "no author", &marker);
-        world.label_as(REPOSITORY, orphan, "watertight");
+        world.label_as("ghost", REPOSITORY, orphan, "watertight");
         world.forget_author(REPOSITORY, orphan);
     }
     let running = Loop::start(fake.base(), options());

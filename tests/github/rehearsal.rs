@@ -1,7 +1,8 @@
 //! Chance against the loop: findings come, grow and go, people act, GitHub errs, and the process is killed.
 //!
 //! What must hold at the end of each run, once everything is well again: exactly one open issue for each finding that is
-//! open, none for any other, and no limit of GitHub's was ever exceeded.
+//! open, none for any other, one for the daily report where it is wanted and no person has closed it, and no limit of
+//! GitHub's was ever exceeded.
 //!
 //! Why the seed: a run that fails prints it, and `WATERTIGHT_SOAK_SEED` makes the same world again. Fifty run with every
 //! test, and with `WATERTIGHT_SOAK=full` two thousand.
@@ -17,7 +18,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use watertight::issues::marker;
 use watertight::model::finding::State;
-use watertight::model::issue::Subject;
+use watertight::model::issue::{Standing, Subject};
 
 use crate::fake_github::faults::Fault;
 use crate::fake_github::world::{Fate, World};
@@ -77,6 +78,7 @@ fn rehearse(seed: u64) {
         api_url: fake.base().to_owned(),
         reopen_within_ms: *[200, 600_000].choose(&mut random).unwrap(),
         acknowledge_for_ms: *[500, 600_000].choose(&mut random).unwrap(),
+        daily: seed.is_multiple_of(2),
         truth: Vec::new(),
     };
     killed::order(directory.path(), &orders);
@@ -101,7 +103,7 @@ fn rehearse(seed: u64) {
         world.faults.none();
         (world.lag.hides, world.lag.empty_every) = (Duration::ZERO, 0);
     }
-    settle(seed, &fake, directory.path(), &orders.truth);
+    settle(seed, &fake, directory.path(), &orders);
     drop(process);
     let world = fake.world();
     // A process that dies between a limit and its note of it cannot know of it.
@@ -161,7 +163,7 @@ fn act(world: &mut World, random: &mut StdRng) {
         5 => drop(world.transfer_as(REPOSITORY, number, "acme/elsewhere")),
         6 => world.lock_as(REPOSITORY, number),
         7 => world.reopen_as(REPOSITORY, number),
-        8 => world.label_as(REPOSITORY, number, "watertight:acknowledged"),
+        8 => world.label_as("dba", REPOSITORY, number, "watertight:acknowledged"),
         _ => world.edit_as(REPOSITORY, number, REWRITTEN, "another body"),
     }
 }
@@ -174,12 +176,12 @@ fn wait_for(fake: &FakeGithub, requests: usize, limit: Duration) {
     }
 }
 
-fn settle(seed: u64, fake: &FakeGithub, directory: &Path, truth: &[Fact]) {
+fn settle(seed: u64, fake: &FakeGithub, directory: &Path, orders: &Orders) {
     let store = killed::store(directory);
     let begun = now();
     let mut right_since = None;
     loop {
-        let wrong = judge(&fake.world(), &store, truth);
+        let wrong = judge(&fake.world(), &store, orders);
         match (&wrong, right_since) {
             (None, None) => right_since = Some(now()),
             (None, Some(since)) if STAYS < Instant::elapsed(&since) => return,
@@ -200,7 +202,7 @@ fn settle(seed: u64, fake: &FakeGithub, directory: &Path, truth: &[Fact]) {
 }
 
 /// What is not as it should be.
-fn judge(world: &World, store: &watertight::store::Store, truth: &[Fact]) -> Option<String> {
+fn judge(world: &World, store: &watertight::store::Store, orders: &Orders) -> Option<String> {
     let mut open: BTreeMap<Subject, usize> = BTreeMap::new();
     for issue in world.open_issues(REPOSITORY) {
         if issue.author.as_deref() != Some(TOKEN_LOGIN) {
@@ -216,7 +218,7 @@ fn judge(world: &World, store: &watertight::store::Store, truth: &[Fact]) -> Opt
             None => return Some(format!("#{} is nobody's", issue.number)),
         }
     }
-    for fact in truth {
+    for fact in &orders.truth {
         let subject = Subject::Finding(fact.id());
         let count = open.remove(&subject).unwrap_or(0);
         let finding = store.finding(fact.id()).unwrap();
@@ -225,7 +227,18 @@ fn judge(world: &World, store: &watertight::store::Store, truth: &[Fact]) -> Opt
             return Some(format!("{count} open issues for {fact:?}"));
         }
     }
+    let daily = open.remove(&Subject::Daily).unwrap_or(0);
+    if daily != usize::from(orders.daily && !is_closed_by_person(store)) {
+        return Some(format!("{daily} open issues for the daily report"));
+    }
     (!open.is_empty()).then(|| format!("open for nothing: {open:?}"))
+}
+
+/// The issue of the daily report, and it is to stay so.
+fn is_closed_by_person(store: &watertight::store::Store) -> bool {
+    let entries = store.issues().unwrap();
+    let daily = entries.iter().find(|it| it.subject == Subject::Daily);
+    daily.is_some_and(|it| matches!(it.standing, Standing::Done | Standing::Declined))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test without a paused clock")]

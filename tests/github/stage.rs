@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use rcgen::{KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use watertight::filing::keeping::Keeping;
 use watertight::filing::{Filing, Hearers, Timing};
 use watertight::github::credentials::Credentials;
 use watertight::github::pace::PaceOptions;
@@ -14,7 +16,8 @@ use watertight::github::{Client, ClientOptions};
 use watertight::issues::options::{IssueOptions, Mode, Reminders};
 use watertight::metrics::Metrics;
 use watertight::model::finding::Finding;
-use watertight::secret::SecretRef;
+use watertight::schedule::cron::Moments;
+use watertight::secret::{Secret, SecretRef};
 use watertight::standing::Standing;
 use watertight::store::Store;
 use watertight::store::url::StoreUrl;
@@ -45,13 +48,26 @@ pub(crate) fn options() -> IssueOptions {
     }
 }
 
-pub(crate) fn client(api_url: &str, metrics: &Arc<Metrics>) -> Client {
-    let pace = PaceOptions { timeout: Duration::from_millis(400), ..PaceOptions::default() };
-    let options = ClientOptions {
-        api_url: api_url.into(),
-        credentials: Credentials::Token(SecretRef::parse(TOKEN)),
-        pace: pace.scaled(FACTOR),
+fn token() -> Credentials {
+    Credentials::Token(SecretRef::parse(TOKEN))
+}
+
+/// An app at that GitHub, and its credentials.
+pub(crate) fn app(fake: &FakeGithub) -> Credentials {
+    let pair = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
+    fake.world().add_app(7, "watertight", 9, &pair.public_key_pem());
+    let key = SecretRef::Inline(Secret::new(pair.serialize_pem()));
+    Credentials::App { app_id: 7, installation_id: 9, key }
+}
+
+pub(crate) fn client(api_url: &str, credentials: Credentials, metrics: &Arc<Metrics>) -> Client {
+    // An app's key takes time to sign with, and so does a proxy.
+    let timeout = match &credentials {
+        Credentials::Token(_) => Duration::from_millis(400),
+        Credentials::App { .. } => Duration::from_secs(10),
     };
+    let pace = PaceOptions { timeout, ..PaceOptions::default() };
+    let options = ClientOptions { api_url: api_url.into(), credentials, pace: pace.scaled(FACTOR) };
     Client::new(options, Arc::clone(metrics))
 }
 
@@ -74,8 +90,23 @@ impl Loop {
     }
 
     pub(crate) fn on(store: Arc<Store>, api_url: &str, options: IssueOptions) -> Self {
-        let (standing, metrics) = (watch::Sender::new(None), Arc::new(Metrics::default()));
-        let stop = CancellationToken::new();
+        Self::at_hours(store, api_url, options, None)
+    }
+
+    /// With the daily report in an issue, where there are hours.
+    pub(crate) fn at_hours(
+        store: Arc<Store>,
+        api_url: &str,
+        options: IssueOptions,
+        daily: Option<Moments>,
+    ) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        let client = Arc::new(client(api_url, token(), &metrics));
+        Self::keeping(store, Keeping { client, options: Arc::new(options), daily }, metrics)
+    }
+
+    pub(crate) fn keeping(store: Arc<Store>, keeping: Keeping, metrics: Arc<Metrics>) -> Self {
+        let (standing, stop) = (watch::Sender::new(None), CancellationToken::new());
         let changed = standing.clone();
         let tell = move |finding: Finding| {
             changed.send_if_modified(|it: &mut Option<Arc<Standing>>| {
@@ -85,8 +116,7 @@ impl Loop {
         };
         let filing = Filing::new(
             Arc::clone(&store),
-            Arc::new(client(api_url, &metrics)),
-            Arc::new(options),
+            keeping,
             Timing::default().scaled(FACTOR),
             standing.subscribe(),
             Hearers { silenced: Box::new(tell), filed: Box::new(|_, _| ()) },

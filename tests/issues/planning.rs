@@ -2,10 +2,12 @@
 
 use expect_test::{Expect, expect};
 use jiff::SignedDuration;
+use watertight::issues::daily::{self, Edition};
 use watertight::issues::options::{IssueOptions, Mode};
 use watertight::issues::plan::{self, Case, Step};
+use watertight::issues::preview::preview;
 use watertight::issues::wanted::wanted;
-use watertight::model::finding::{Finding, Kind, State};
+use watertight::model::finding::{Finding, Kind, Severity, State};
 use watertight::model::issue::{Entry, News, Place, Standing, Subject};
 
 use crate::claims::{at, finding, of, options};
@@ -132,6 +134,51 @@ fn a_word_that_came_by_another_way_is_not_taken_twice() {
     let heard = plan::heard(&entry, wanted.values().next().unwrap()).unwrap();
     let told = steps(Some(&heard), Some(&finding), 700);
     assert_eq!(told, "comment no-longer-silenced, reopen");
+}
+
+#[test]
+fn the_daily_report_is_told_once_an_hour_and_never_by_a_comment() {
+    let options = options();
+    let check = |standing: Option<Standing>, due: Option<i64>, expected: Option<&str>| {
+        let edition = |due: i64| Edition { due: at(due), report: String::new() };
+        let (told, due) = (edition(0), due.map(edition));
+        let news = daily::wanted(&told, &options).news;
+        let entry = standing.map(|standing| Entry {
+            standing,
+            said: Some(news),
+            ..Entry::intended(Subject::Daily, "acme/operations", at(0))
+        });
+        let wanted = due.as_ref().map(|it| daily::wanted(it, &options));
+        let case = Case { entry: entry.as_ref(), wanted: wanted.as_ref(), labelled: true };
+        // Long after the window in which trouble opens its old issue again.
+        let step = plan::next(case, &options, at(2 * WEEK));
+        assert_eq!(step.as_ref().map(Step::label), expected, "{standing:?} {due:?}");
+    };
+    check(None, Some(0), Some("create"));
+    check(None, None, None);
+    check(Some(Standing::Open), Some(0), None);
+    check(Some(Standing::Open), Some(1), Some("update"));
+    check(Some(Standing::Open), None, Some("close"));
+    check(Some(Standing::Closed), Some(1), Some("reopen"));
+    check(Some(Standing::Closed), None, None);
+    check(Some(Standing::Lost), Some(1), Some("create"));
+    for standing in [Standing::Done, Standing::Declined, Standing::Intended] {
+        check(Some(standing), Some(1), None);
+        check(Some(standing), None, None);
+    }
+}
+
+#[test]
+fn a_plan_names_the_daily_report_last_and_of_no_severity() {
+    let edition = Edition { due: at(0), report: String::new() };
+    let options = options();
+    let planned = preview(&[of(Kind::Degraded)], Some(&edition), &[], &options, at(0));
+    let told: Vec<_> = planned.iter().map(|it| (it.action, &*it.title, it.severity)).collect();
+    let expected = [
+        ("create", "Degraded: acme", Some(Severity::Low)),
+        ("create", "Watertight: the daily report", None),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[track_caller]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use expect_test::{Expect, ExpectFile, expect, expect_file};
+use watertight::issues::daily::{self, Edition};
+use watertight::issues::marker;
 use watertight::issues::options::Mode;
 use watertight::issues::plan::About;
 use watertight::issues::remark::{self, Occasion};
@@ -49,7 +51,7 @@ fn every_text_file_is_of_a_kind() {
         .map(|it| it.unwrap().file_name().into_string().unwrap())
         .collect();
     let mut expected: BTreeSet<String> = Kind::ALL.iter().map(|it| format!("{it}.md")).collect();
-    expected.extend(["summary.md", "umbrella.md"].map(ToOwned::to_owned));
+    expected.extend(["daily.md", "summary.md", "umbrella.md"].map(ToOwned::to_owned));
     assert_eq!(there, expected);
 }
 
@@ -66,6 +68,25 @@ fn many_findings_in_one_issue_are_a_table() {
     let crowded = watertight::issues::options::IssueOptions { umbrella_above: 1, ..options() };
     let umbrella = wanted(&findings, &[], &crowded);
     file("umbrella.md").assert_eq(&whole(&umbrella[&Subject::Umbrella], None));
+}
+
+#[test]
+fn the_daily_report_says_how_to_be_spared_it() {
+    let report = "## Tenant isolation: isolated\n\n- 2 of 2 tenants verified\n\nNothing changed.\n";
+    let edition = Edition { due: at(0), report: report.to_owned() };
+    file("daily.md").assert_eq(&whole(&daily::wanted(&edition, &options()), None));
+}
+
+/// GitHub counts a letter beyond the basic plane twice.
+#[test]
+fn a_daily_report_of_any_length_fits_and_is_known_again() {
+    let planted = marker::of_issue(Subject::Summary, "production");
+    let report = format!("{planted}\n{}", "- \u{1f6b0}\u{1f6b0}\u{1f6b0}\n".repeat(50_000));
+    let edition = Edition { due: at(0), report };
+    let told = whole(&daily::wanted(&edition, &options()), None);
+    assert!(told.encode_utf16().count() <= 65_536, "{}", told.encode_utf16().count());
+    assert!(told.contains("The rest is cut here"));
+    assert_eq!(marker::subject(&told, "production"), Some(Subject::Daily));
 }
 
 #[test]

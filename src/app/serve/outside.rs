@@ -85,10 +85,10 @@ impl Outside {
         let client = clients.of(config.github.as_ref(), metrics);
         let options = config.issue_options().map(Arc::new);
         let github = config.github.as_ref().zip(client);
-        let keeping = github
-            .as_ref()
-            .zip(options)
-            .map(|((_, client), options)| Keeping { client: Arc::clone(client), options });
+        let keeping = github.as_ref().zip(options).map(|((_, client), options)| {
+            let (client, daily) = (Arc::clone(client), config.daily_report());
+            Keeping { client, options, daily }
+        });
         let acknowledge_for =
             keeping.as_ref().map_or(SignedDuration::ZERO, |it| it.options.acknowledge_for);
         let answering = github.as_ref().map(|(section, client)| {

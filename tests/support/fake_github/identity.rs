@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde::Deserialize;
 use serde_json::json;
@@ -40,6 +40,8 @@ pub(crate) struct App {
     pub(crate) public_key: String,
     /// Given out, in order.
     pub(crate) given: usize,
+    /// How long a token holds.
+    pub(crate) holds: SignedDuration,
 }
 
 #[derive(Default)]
@@ -47,8 +49,8 @@ pub(crate) struct Identities {
     /// By token.
     pub(crate) accounts: BTreeMap<String, String>,
     pub(crate) app: Option<App>,
-    /// By token.
-    installations: BTreeMap<String, String>,
+    /// By token, with the end of each.
+    installations: BTreeMap<String, (String, Timestamp)>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +76,8 @@ impl Identities {
         if let Some(login) = self.accounts.get(token) {
             return Ok(Caller::Account(login.clone()));
         }
-        if let Some(login) = self.installations.get(token) {
+        let holds = |end: &Timestamp| now < end.as_second();
+        if let Some((login, _)) = self.installations.get(token).filter(|it| holds(&it.1)) {
             return Ok(Caller::Installation(login.clone()));
         }
         match &self.app {
@@ -125,7 +128,6 @@ impl World {
     }
 
     pub(crate) fn give_token(&mut self, caller: &Caller, installation: &str) -> Answer {
-        let expires = clock::now() + SignedDuration::from_hours(1);
         let (Caller::App, Some(app)) = (caller, &mut self.identities.app) else {
             return Answer::refusal(401, "A JSON web token could not be decoded");
         };
@@ -133,10 +135,11 @@ impl World {
             return Answer::refusal(404, "Not Found");
         }
         app.given += 1;
+        let expires = clock::now() + app.holds;
         // Longer than the forty characters that tokens used to have.
         let token = format!("ghs_{:060}", app.given);
         let login = format!("{}[bot]", app.slug);
-        self.identities.installations.insert(token.clone(), login);
+        self.identities.installations.insert(token.clone(), (login, expires));
         let body = json!({
             "token": token,
             "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),

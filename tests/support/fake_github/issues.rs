@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, Request};
 use super::identity::Caller;
-use super::world::{Comment, Fate, Issue, World};
+use super::world::{Act, Comment, Fate, Issue, World};
 use watertight::clock;
 
 /// In characters.
@@ -74,6 +74,7 @@ impl World {
             labels: Vec::new(),
             assignees: Vec::new(),
             comments: Vec::new(),
+            acts: Vec::new(),
             locked: false,
             is_pull: false,
             fate: Fate::Here,
@@ -153,12 +154,10 @@ impl World {
         if request.gives("body") {
             issue.body = request.field("body").as_str().map(ToOwned::to_owned);
         }
-        if let Some(labels) = labels {
-            issue.labels = labels;
-        }
         if let Some(assignees) = texts(request.field("assignees")) {
             issue.assignees = assignees;
         }
+        let mut turned = None;
         if let Some(state) = request.field("state").as_str() {
             let opens = state == "open";
             // The reason counts only where the state changes.
@@ -168,10 +167,37 @@ impl World {
                 issue.reason = Some(reason.to_owned());
                 issue.closed_at = (!opens).then_some(now);
                 issue.closed_by = (!opens).then(|| by.to_owned());
+                turned = Some(if opens { "reopened" } else { "closed" });
             }
             issue.open = opens;
         }
         issue.updated_at = now;
+        if let Some(what) = turned {
+            self.note((name, number), by, what, None);
+        }
+        if let Some(labels) = labels {
+            self.set_labels((name, number), labels, by);
+        }
+    }
+
+    /// Notes what was done to an issue.
+    pub(crate) fn note(
+        &mut self,
+        (name, number): (&str, u64),
+        by: &str,
+        what: &'static str,
+        label: Option<&str>,
+    ) {
+        let (id, at) = (self.new_id(), clock::now());
+        let (by, label) = (by.to_owned(), label.map(ToOwned::to_owned));
+        self.issue(name, number).acts.push(Act { id, by, what, label, at });
+    }
+
+    pub(crate) fn list_acts(&mut self, request: &Request, (name, number): (&str, u64)) -> Answer {
+        let id = self.repository(name).id;
+        let acts = self.issue(name, number).acts.clone();
+        let views = acts.iter().map(|it| self.act_view(name, it)).collect();
+        self.page(request, id, views)
     }
 
     pub(crate) fn list_issues(&mut self, request: &Request, name: &str) -> Answer {

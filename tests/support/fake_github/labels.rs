@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Request};
+use super::identity::Caller;
 use super::issues::texts;
 use super::world::{Label, World};
 use watertight::clock;
@@ -110,7 +111,12 @@ impl World {
     }
 
     /// Adds, or with PUT replaces.
-    pub(crate) fn label_issue(&mut self, request: &Request, (name, number): (&str, u64)) -> Answer {
+    pub(crate) fn label_issue(
+        &mut self,
+        caller: &Caller,
+        request: &Request,
+        (name, number): (&str, u64),
+    ) -> Answer {
         let given =
             texts(request.field("labels")).or_else(|| request.body.as_ref().and_then(texts));
         let Some(given) = given else {
@@ -122,28 +128,49 @@ impl World {
         for label in &given {
             self.ensure_label(name, label);
         }
-        let now = clock::now();
         let issue = self.issue(name, number);
+        issue.updated_at = clock::now();
+        let mut labels = issue.labels.clone();
         if request.method == "PUT" {
-            issue.labels.clear();
+            labels.clear();
         }
         for label in given {
-            if !issue.labels.contains(&label) {
-                issue.labels.push(label);
+            if !labels.contains(&label) {
+                labels.push(label);
             }
         }
-        issue.updated_at = now;
+        self.set_labels((name, number), labels, caller.login());
         self.issue_labels((name, number))
     }
 
-    pub(crate) fn unlabel_issue(&mut self, (name, number): (&str, u64), label: &str) -> Answer {
-        let issue = self.issue(name, number);
-        let before = issue.labels.len();
-        issue.labels.retain(|it| !it.eq_ignore_ascii_case(label));
-        if issue.labels.len() == before {
+    pub(crate) fn unlabel_issue(
+        &mut self,
+        caller: &Caller,
+        (name, number): (&str, u64),
+        label: &str,
+    ) -> Answer {
+        let mut labels = self.issue(name, number).labels.clone();
+        let before = labels.len();
+        labels.retain(|it| !it.eq_ignore_ascii_case(label));
+        if labels.len() == before {
             return Answer::refusal(404, "Label does not exist");
         }
+        self.set_labels((name, number), labels, caller.login());
         self.issue_labels((name, number))
+    }
+
+    /// What comes and what goes is noted, with who did it.
+    pub(crate) fn set_labels(&mut self, place: (&str, u64), labels: Vec<String>, by: &str) {
+        let before = self.issue(place.0, place.1).labels.clone();
+        let among =
+            |all: &[String], one: &String| all.iter().any(|it| it.eq_ignore_ascii_case(one));
+        for label in labels.iter().filter(|it| !among(&before, it)) {
+            self.note(place, by, "labeled", Some(label));
+        }
+        for label in before.iter().filter(|it| !among(&labels, it)) {
+            self.note(place, by, "unlabeled", Some(label));
+        }
+        self.issue(place.0, place.1).labels = labels;
     }
 }
 

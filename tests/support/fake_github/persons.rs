@@ -24,6 +24,7 @@ impl World {
         (issue.open, issue.reason, issue.closed_at) = (false, Some(reason.to_owned()), Some(now));
         issue.closed_by = Some(person.to_owned());
         issue.updated_at = now;
+        self.note((name, number), person, "closed", None);
     }
 
     pub(crate) fn reopen_as(&mut self, name: &str, number: u64) {
@@ -34,13 +35,17 @@ impl World {
         issue.updated_at = now;
     }
 
-    pub(crate) fn label_as(&mut self, name: &str, number: u64, label: &str) {
+    pub(crate) fn label_as(&mut self, person: &str, name: &str, number: u64, label: &str) {
         self.ensure_label(name, label);
-        self.issue(name, number).labels.push(label.to_owned());
+        let mut labels = self.issue(name, number).labels.clone();
+        labels.push(label.to_owned());
+        self.set_labels((name, number), labels, person);
     }
 
-    pub(crate) fn unlabel_as(&mut self, name: &str, number: u64, label: &str) {
-        self.issue(name, number).labels.retain(|it| it != label);
+    pub(crate) fn unlabel_as(&mut self, person: &str, name: &str, number: u64, label: &str) {
+        let mut labels = self.issue(name, number).labels.clone();
+        labels.retain(|it| it != label);
+        self.set_labels((name, number), labels, person);
     }
 
     pub(crate) fn edit_as(&mut self, name: &str, number: u64, title: &str, body: &str) {

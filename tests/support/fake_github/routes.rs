@@ -124,8 +124,9 @@ impl World {
             ("GET", ["comments"]) => self.list_comments(request, place),
             ("POST", ["comments"]) => self.comment(caller, request, place),
             ("GET", ["labels"]) => self.issue_labels(place),
-            ("POST" | "PUT", ["labels"]) => self.label_issue(request, place),
-            ("DELETE", ["labels", label]) => self.unlabel_issue(place, label),
+            ("POST" | "PUT", ["labels"]) => self.label_issue(caller, request, place),
+            ("DELETE", ["labels", label]) => self.unlabel_issue(caller, place, label),
+            ("GET", ["events"]) => self.list_acts(request, place),
             ("POST", ["assignees"]) => self.assign(request, place),
             _ => Answer::refusal(404, "Not Found"),
         }

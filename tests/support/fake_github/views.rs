@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::deployments::Run;
 use super::identity::App;
 use super::listing::escaped;
-use super::world::{CheckRun, Comment, Issue, Label, Status, World};
+use super::world::{Act, CheckRun, Comment, Issue, Label, Status, World};
 use watertight::clock;
 
 /// GitHub's moments have whole seconds.
@@ -211,6 +211,24 @@ impl World {
             "created_at": stamp(comment.at),
             "updated_at": stamp(comment.at),
         })
+    }
+
+    pub(crate) fn act_view(&self, repository: &str, act: &Act) -> Value {
+        let mut view = json!({
+            "id": act.id,
+            "node_id": format!("E_{}", act.id),
+            "url": format!("{}/repos/{repository}/issues/events/{}", self.base, act.id),
+            "actor": self.account(&act.by),
+            "event": act.what,
+            "commit_id": null,
+            "commit_url": null,
+            "created_at": stamp(act.at),
+            "performed_via_github_app": null,
+        });
+        if let Some(label) = &act.label {
+            view["label"] = json!({ "name": label, "color": "ededed" });
+        }
+        view
     }
 
     pub(crate) fn status_view(&self, repository: &str, status: &Status) -> Value {

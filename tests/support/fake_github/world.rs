@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use watertight::clock;
 
@@ -86,6 +86,8 @@ pub(crate) struct Issue {
     pub(crate) labels: Vec<String>,
     pub(crate) assignees: Vec<String>,
     pub(crate) comments: Vec<Comment>,
+    /// What was done to it, oldest first.
+    pub(crate) acts: Vec<Act>,
     pub(crate) locked: bool,
     pub(crate) is_pull: bool,
     pub(crate) fate: Fate,
@@ -110,6 +112,17 @@ pub(crate) struct Comment {
     pub(crate) id: u64,
     pub(crate) author: String,
     pub(crate) body: String,
+    pub(crate) at: Timestamp,
+}
+
+/// GitHub calls it an event.
+#[derive(Clone, Debug)]
+pub(crate) struct Act {
+    pub(crate) id: u64,
+    pub(crate) by: String,
+    /// `labeled`, `unlabeled`, `closed` or `reopened`.
+    pub(crate) what: &'static str,
+    pub(crate) label: Option<String>,
     pub(crate) at: Timestamp,
 }
 
@@ -196,9 +209,11 @@ impl World {
     /// An App with one installation, which may write in every repository there is.
     pub(crate) fn add_app(&mut self, id: u64, slug: &str, installation: u64, public_key: &str) {
         let public_key = public_key.to_owned();
-        let app = App { id, slug: slug.to_owned(), installation, public_key, given: 0 };
+        let (slug, holds) = (slug.to_owned(), SignedDuration::from_hours(1));
+        let login = format!("{slug}[bot]");
+        let app = App { id, slug, installation, public_key, given: 0, holds };
         self.identities.app = Some(app);
-        self.add_person(&format!("{slug}[bot]"), "write");
+        self.add_person(&login, "write");
     }
 
     pub(crate) fn repository(&mut self, name: &str) -> &mut Repository {
