@@ -9,6 +9,7 @@ pub mod change;
 pub mod finding;
 pub mod fingerprint;
 pub mod gate;
+pub mod grave;
 pub mod inventory;
 pub mod issue;
 pub mod news;

@@ -12,6 +12,7 @@
 //! - only tenants of the store are ever taken away, and only projects that an operation of this store was given.
 
 mod active;
+pub mod backup;
 mod connect;
 mod drive;
 mod furnish;
@@ -38,6 +39,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::backup::{BackupRefusal, FinalBackup};
 use self::options::Equipment;
 use self::rehome::survey::{Surveyed, Wanted};
 use self::work::{Request, Work};
@@ -106,6 +108,8 @@ pub enum BeginError {
     /// A tenant cannot be moved; one sentence for each reason.
     #[error("the tenant stays where it is")]
     Stays(Vec<String>),
+    #[error("its last backup cannot be made: {0}")]
+    Backup(BackupRefusal),
     #[error("begin an operation")]
     Store(#[source] anyhow::Error),
 }
@@ -145,7 +149,11 @@ impl Provisioner {
         let checks = preflight::check(&self.daemon, &equipment, &request).await;
         let tenant = match request.tenant() {
             Ok(tenant) if checks.iter().all(|it| it.ok) => tenant,
-            _ => return Err(BeginError::Refused(checks)),
+            // The same request may have begun while this one was checked, and then it stands against itself.
+            _ => {
+                let before = self.of_key(key, digest).await?;
+                return before.ok_or(BeginError::Refused(checks));
+            }
         };
         let id = OperationId::of(rand::random());
         let kind = OperationKind::Provision;
@@ -158,9 +166,10 @@ impl Provisioner {
         &self,
         tenant: &TenantId,
         until: Timestamp,
+        backup: FinalBackup,
         key: Option<&str>,
     ) -> Result<OperationId, BeginError> {
-        self.equipment().ok_or(BeginError::Unequipped)?;
+        let equipment = self.equipment().ok_or(BeginError::Unequipped)?;
         let request = Digest256::of(format!("watertight.deprovision/v1\n{tenant}").as_bytes());
         let key = key.map(key_digest);
         if let Some(before) = self.of_key(key, request).await? {
@@ -173,9 +182,10 @@ impl Provisioner {
         if let Some(manager) = row.managed_by {
             return Err(BeginError::Managed { tenant: tenant.clone(), manager });
         }
+        let backup = backup.directory(&equipment.options.backup).map_err(BeginError::Backup)?;
         let id = OperationId::of(rand::random());
         let (kind, tenant) = (OperationKind::Deprovision, tenant.clone());
-        let work = Work::leaving(&tenant, until);
+        let work = Work::leaving(&tenant, until, backup);
         let new = NewOperation { id, kind, tenant, key, request, at: clock::now() };
         self.begin(new, work).await
     }

@@ -40,6 +40,7 @@ pub mod stamps;
 pub mod switch;
 pub mod tenants;
 pub mod url;
+pub mod wanted;
 mod whereabouts;
 
 use std::fs;

@@ -45,7 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "model", "secret"]),
     ("stamp", &["model", "probe", "secret"]),
     ("report", &["gate", "model"]),
-    ("page", &["model", "report", "standing"]),
+    ("page", &["model", "report", "saga", "standing"]),
     ("issues", &["model", "report", "standing"]),
     (
         "monitor",

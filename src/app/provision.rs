@@ -25,6 +25,7 @@ use crate::config::NoFile;
 use crate::daemon::Daemon;
 use crate::model::operation::{Operation, OperationId, OperationState, StepState};
 use crate::model::preflight::{Check, CheckName};
+use crate::provision::backup::FinalBackup;
 use crate::provision::work::Request;
 use crate::provision::{BeginError, GRACE, Provisioner, preflight};
 use crate::report::{Format, Style};
@@ -32,6 +33,9 @@ use crate::saga;
 
 /// Between two looks at an operation that the daemon carries out.
 const LOOK: Duration = Duration::from_millis(200);
+
+const NOT_OURS: &str =
+    "--backup: a daemon holds the store, and writes where `provision.backup_directory` says";
 
 const UNEQUIPPED: &str = "the configuration has no `[provision]`: say there who provides databases";
 
@@ -120,8 +124,12 @@ pub(super) async fn deprovision(
     }
     let style = here.style(global);
     if let Some(daemon) = &platform.daemon {
+        if args.backup.is_some() {
+            return Ok(Ended::refused(NOT_OURS));
+        }
         let grace = until.duration_since(clock::now()).try_into().unwrap_or_default();
-        return match daemon.deprovision(&args.tenant, grace).await? {
+        let backup = args.no_backup.then_some(false);
+        return match daemon.deprovision(&args.tenant, grace, backup).await? {
             Told::Done(id) if args.now => {
                 told(&watched(&platform, &id, stop).await?, args.format, style)
             }
@@ -133,7 +141,12 @@ pub(super) async fn deprovision(
         Ok(ours) => ours,
         Err(refused) => return Ok(refused),
     };
-    match ours.provisioner.deprovision(&args.tenant, until, None).await {
+    let backup = match &args.backup {
+        Some(directory) => FinalBackup::Into(directory.clone()),
+        None if args.no_backup => FinalBackup::None,
+        None => FinalBackup::AsConfigured,
+    };
+    match ours.provisioner.deprovision(&args.tenant, until, backup, None).await {
         Ok(id) if args.now => {
             told(&ours.carry_out(&platform, &id, stop).await?, args.format, style)
         }

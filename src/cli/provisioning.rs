@@ -1,6 +1,7 @@
 //! The arguments of the commands that make tenants and take them away, and how an operation is written.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 use comfy_table::Color;
@@ -63,6 +64,12 @@ pub struct DeprovisionArgs {
     /// It cannot be called back
     #[arg(long)]
     pub now: bool,
+    /// Where its last backup goes, instead of `provision.backup_directory`; without a running daemon
+    #[arg(long, value_name = "DIRECTORY")]
+    pub backup: Option<PathBuf>,
+    /// Its data are not kept, whatever the configuration says
+    #[arg(long, conflicts_with = "backup")]
+    pub no_backup: bool,
     /// Show what would be taken away, and take nothing away
     #[arg(long)]
     pub dry_run: bool,
@@ -119,6 +126,7 @@ struct StepView {
     name: &'static str,
     state: &'static str,
     error: Option<String>,
+    note: Option<String>,
 }
 
 /// `Format::Json` for scripts, and a table for every other.
@@ -134,6 +142,7 @@ pub fn write(
             name: it.step.label(),
             state: it.state.label(),
             error: it.error.map(|it| visible(&it).into_owned()),
+            note: it.note.map(|it| visible(&it).into_owned()),
         })
         .collect();
     if format == Format::Json {
@@ -147,12 +156,11 @@ pub fn write(
         serde_json::to_writer_pretty(&mut *out, &view)?;
         return writeln!(out);
     }
-    let mut table = columns(style, ["step", "state", "error"]);
-    table.add_rows(
-        steps
-            .into_iter()
-            .map(|it| [it.name.to_owned(), it.state.to_owned(), it.error.unwrap_or_default()]),
-    );
+    let mut table = columns(style, ["step", "state", ""]);
+    table.add_rows(steps.into_iter().map(|it| {
+        let told = it.error.or(it.note).unwrap_or_default();
+        [it.name.to_owned(), it.state.to_owned(), told]
+    }));
     lay_out(&table, out)?;
     writeln!(out)?;
     let told =

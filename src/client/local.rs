@@ -211,13 +211,15 @@ impl LocalDaemon {
         self.begun(with_key(request, key)).await
     }
 
-    /// Begins to take a tenant away, and names the operation.
+    /// Begins to take a tenant away, and names the operation. Where its last backup goes is the daemon's word.
     pub async fn deprovision(
         &self,
         tenant: &TenantId,
         grace: Duration,
+        backup: Option<bool>,
     ) -> Result<Told<OperationId>, LocalError> {
-        let path = format!("/api/v1/tenants/{tenant}?grace={}s", grace.as_secs());
+        let backup = backup.map_or_else(String::new, |it| format!("&backup={it}"));
+        let path = format!("/api/v1/tenants/{tenant}?grace={}s{backup}", grace.as_secs());
         self.begun(self.request(Method::DELETE, &path).timeout(LIMIT)).await
     }
 

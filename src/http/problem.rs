@@ -66,6 +66,7 @@ kinds! {
     Invalid = UNPROCESSABLE_ENTITY "invalid" "The request says what cannot be",
     Preflight = UNPROCESSABLE_ENTITY "preflight-failed" "Something stands against the tenant",
     Stays = UNPROCESSABLE_ENTITY "tenant-stays" "Something stands against moving the tenant",
+    NoBackup = UNPROCESSABLE_ENTITY "no-backup" "The last backup cannot be made",
     KeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused" "The key was used for another request",
     UnknownTenants = UNPROCESSABLE_ENTITY "unknown-tenants" "The registry does not hold these tenants",
     Refused = UNPROCESSABLE_ENTITY "configuration-refused" "The configuration was refused and the old one stays",

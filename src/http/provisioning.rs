@@ -26,6 +26,7 @@ use crate::clock;
 use crate::model::operation::OperationId;
 use crate::model::preflight::Check;
 use crate::moving::selection::Wish;
+use crate::provision::backup::FinalBackup;
 use crate::provision::options::Equipment;
 use crate::provision::rehome::survey::{ProviderSchemas, Wanted};
 use crate::provision::work::Request;
@@ -142,6 +143,9 @@ pub(super) async fn create(
 pub(super) struct Parting {
     /// How long it can be called back, as in `168h`. Default: 168 h.
     grace: Option<String>,
+    /// Whether its data are kept, right before its project is deleted, where `provision.backup_directory` says. Default:
+    /// where that says something.
+    backup: Option<bool>,
 }
 
 /// Take a tenant away: nobody is led there from now on, and after the time of grace its project is deleted.
@@ -154,7 +158,8 @@ pub(super) struct Parting {
         (status = 202, description = "The operation runs", body = OperationView,
             headers(("Location", description = "Where it is told how far it is"))),
         (status = 404, description = "The store has no such tenant, or the configuration no `[provision]`"),
-        (status = 409, description = "Another operation of this tenant runs, or somebody else manages it")
+        (status = 409, description = "Another operation of this tenant runs, or somebody else manages it"),
+        (status = 422, description = "There is no place for its last backup")
     )
 )]
 pub(super) async fn remove(
@@ -162,13 +167,18 @@ pub(super) async fn remove(
     caller::Provisioner(caller): caller::Provisioner,
     TenantName(id): TenantName,
     headers: HeaderMap,
-    Query(Parting { grace }): Query<Parting>,
+    Query(Parting { grace, backup }): Query<Parting>,
 ) -> Result<Response, Problem> {
     let grace = grace.as_deref().map_or(Ok(GRACE), time_of_grace)?;
     let until = clock::now().checked_add(grace).map_err(|error| Problem::fault(error.into()))?;
+    let backup = match backup {
+        None => FinalBackup::AsConfigured,
+        Some(true) => FinalBackup::Required,
+        Some(false) => FinalBackup::None,
+    };
     let key = key(&headers)?;
-    let operation =
-        shared.served.provisioner.deprovision(&id, until, key).await.map_err(problem)?;
+    let begun = shared.served.provisioner.deprovision(&id, until, backup, key).await;
+    let operation = begun.map_err(problem)?;
     tracing::info!(by = &*caller.name, %operation, tenant = %id, "a tenant was sent away");
     accepted(&shared, &operation).await
 }
@@ -258,7 +268,7 @@ fn time_of_grace(text: &str) -> Result<SignedDuration, Problem> {
     })
 }
 
-fn equipment(shared: &Shared) -> Result<Arc<Equipment>, Problem> {
+pub(super) fn equipment(shared: &Shared) -> Result<Arc<Equipment>, Problem> {
     shared.served.provisioner.equipment().ok_or_else(|| problem(BeginError::Unequipped))
 }
 
@@ -280,7 +290,7 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     })
 }
 
-fn problem(error: BeginError) -> Problem {
+pub(super) fn problem(error: BeginError) -> Problem {
     let detail = error.to_string();
     match error {
         BeginError::Unequipped => Problem::new(Kind::NoProvisioning, detail),
@@ -296,6 +306,7 @@ fn problem(error: BeginError) -> Problem {
             let errors = failed.map(|it| format!("{}: {}", it.name.label(), it.detail)).collect();
             Problem::new(Kind::Preflight, detail).with_errors(errors)
         }
+        BeginError::Backup(_) => Problem::new(Kind::NoBackup, detail),
         BeginError::Store(cause) => Problem::fault(cause),
     }
 }

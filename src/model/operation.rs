@@ -129,6 +129,8 @@ pub enum Step {
     Suspend,
     /// It can still be called back.
     Grace,
+    /// Its data are kept, where somebody wants them.
+    Backup,
     DeleteProject,
     /// What remains of the tenant is that it was there.
     Bury,
@@ -146,8 +148,8 @@ impl Step {
         Self::Setup,
         Self::Activate,
     ];
-    pub const DEPROVISION: [Self; 4] =
-        [Self::Suspend, Self::Grace, Self::DeleteProject, Self::Bury];
+    pub const DEPROVISION: [Self; 5] =
+        [Self::Suspend, Self::Grace, Self::Backup, Self::DeleteProject, Self::Bury];
     /// Without the platform's setup: what it makes is among what is copied.
     pub const REHOME: [Self; 10] = [
         Self::Reserve,
@@ -178,6 +180,7 @@ impl Step {
             Self::Switch => "switch",
             Self::Suspend => "suspend",
             Self::Grace => "grace",
+            Self::Backup => "backup",
             Self::DeleteProject => "delete_project",
             Self::Bury => "bury",
         }
@@ -236,6 +239,8 @@ pub struct Event {
 pub enum Happened {
     Started(Step),
     Succeeded(Step),
+    /// What it made, for people.
+    Noted(Step, Box<str>),
     /// With why, for people.
     Failed(Step, Box<str>),
     /// A person wants it undone.

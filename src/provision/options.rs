@@ -3,10 +3,10 @@
 //! Why one time and all others in proportion to it: an operator knows how long a project of their provider takes, and
 //! nothing of how often it should be looked at.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backup::BackupOptions;
 use crate::provider::Provider;
 use crate::setup::SetupPlan;
 use crate::stamp::key::StampKeyRefs;
@@ -31,8 +31,8 @@ pub struct ProvisionOptions {
     /// Whether each new database is stamped.
     pub stamp: bool,
     pub stamp_keys: StampKeyRefs,
-    /// Trusted where a connection string names no roots, by the programs that read and write dumps.
-    pub roots: Option<PathBuf>,
+    /// Of tenants that leave.
+    pub backup: BackupOptions,
 }
 
 impl ProvisionOptions {

@@ -269,7 +269,7 @@ impl Ends {
             old: moving(course)?.url(),
             new: new.ok_or_else(|| Trouble::failed("no database is known yet"))?,
             directory: directory(course),
-            roots: options.roots.clone(),
+            roots: options.backup.roots.clone(),
             limit: options.moving(),
             deadline: Instant::now() + options.moving(),
             stop: course.stop.clone(),

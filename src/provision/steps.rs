@@ -6,7 +6,7 @@
 //! again. Each looks first at what is there.
 
 use super::drive::{Course, Trouble};
-use super::{active, connect, furnish, parting, project, ready, rehome, unique};
+use super::{active, backup, connect, furnish, parting, project, ready, rehome, unique};
 use crate::model::operation::Step;
 
 pub(super) async fn act(course: &mut Course<'_>, step: Step) -> Result<(), Trouble> {
@@ -26,6 +26,7 @@ pub(super) async fn act(course: &mut Course<'_>, step: Step) -> Result<(), Troub
         Step::Switch => rehome::switch(course).await,
         Step::Suspend => parting::suspend(course).await,
         Step::Grace => parting::grace(course).await,
+        Step::Backup => backup::back_up(course).await,
         Step::DeleteProject => parting::delete(course).await,
         Step::Bury => parting::bury(course).await,
     }
@@ -36,7 +37,7 @@ pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trou
         Step::Reserve => active::release(course, "").await,
         Step::CreateProject => project::ensure_absent(course).await,
         Step::Connect => active::release(course, connect::DATABASES).await,
-        Step::Stamp => furnish::forget_stamp(course).await,
+        Step::Stamp => furnish::take_stamp_away(course).await,
         Step::Suspend => parting::call_back(course).await,
         Step::Copy => rehome::forget_copy(course),
         Step::AwaitReady
@@ -47,6 +48,8 @@ pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trou
         | Step::Compare
         | Step::Switch
         | Step::Grace
+        // What was kept is kept.
+        | Step::Backup
         | Step::DeleteProject
         | Step::Bury => Ok(()),
     }

@@ -6,6 +6,7 @@
 //! Invariant: no `Debug`. Whatever holds one cannot be written to a log by accident.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
@@ -58,6 +59,9 @@ pub struct Work {
     /// Of the database, for the application.
     #[serde(default)]
     url: Option<String>,
+    /// What our stamp was written over, in a database that was brought.
+    #[serde(default)]
+    pub stamped_over: Option<StampedOver>,
     /// Of a tenant that leaves.
     #[serde(default)]
     pub leaving: Option<Leaving>,
@@ -74,6 +78,16 @@ pub struct Leaving {
     pub row: Option<RawRow>,
     /// Until then it can be called back, in microseconds since 1970.
     pub until: i64,
+    /// Where its last backup goes; `None` for none.
+    #[serde(default)]
+    pub backup: Option<PathBuf>,
+}
+
+/// What stood in the stamp's place before.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StampedOver {
+    /// The comment of its schema; `None` where there was no schema.
+    pub comment: Option<Box<str>>,
 }
 
 /// What is kept of a tenant that moves. It stays when the operation has ended: nothing else knows the way to the database
@@ -116,11 +130,19 @@ impl Work {
     pub fn new(request: Request) -> Self {
         let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_LENGTH);
         let url = request.database_url.as_deref().map(str::to_owned);
-        Self { request, password, reference: None, url, leaving: None, moving: None }
+        Self {
+            request,
+            password,
+            reference: None,
+            url,
+            stamped_over: None,
+            leaving: None,
+            moving: None,
+        }
     }
 
-    /// Of a tenant that can be called back until then.
-    pub fn leaving(tenant: &TenantId, until: Timestamp) -> Self {
+    /// Of a tenant that can be called back until then, and whose last backup goes there.
+    pub fn leaving(tenant: &TenantId, until: Timestamp, backup: Option<PathBuf>) -> Self {
         let request = Request {
             subdomain: tenant.as_str().into(),
             name: tenant.as_str().into(),
@@ -128,8 +150,8 @@ impl Work {
             labels: BTreeMap::new(),
             database_url: None,
         };
-        let leaving = Some(Leaving { row: None, until: until.as_microsecond() });
-        Self { request, password: String::new(), reference: None, url: None, leaving, moving: None }
+        let leaving = Some(Leaving { row: None, until: until.as_microsecond(), backup });
+        Self { leaving, password: String::new(), ..Self::new(request) }
     }
 
     pub fn moving(moving: Moving) -> Self {

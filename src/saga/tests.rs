@@ -150,9 +150,33 @@ fn what_cannot_be_undone_is_not_turned_back() {
         let plan = Plan { cancelled_before: Some(Step::Bury), ..Plan::default() };
         assert_eq!(drive(kind, plan).0, OperationState::Succeeded);
     }
-    let plan = Plan { cancelled_before: Some(Step::DeleteProject), ..Plan::default() };
-    let (state, world) = drive(kind, plan);
-    assert_eq!((state, world.there), (OperationState::RolledBack, vec![]));
+    for cancelled in [Step::Grace, Step::Backup, Step::DeleteProject] {
+        let plan = Plan { cancelled_before: Some(cancelled), ..Plan::default() };
+        let (state, world) = drive(kind, plan);
+        assert_eq!((state, world.there), (OperationState::RolledBack, vec![]), "{cancelled:?}");
+    }
+}
+
+#[test]
+fn a_tenant_whose_backup_fails_is_called_back() {
+    for dies_after in 0..20 {
+        let plan = Plan { fails: Some(Step::Backup), dies_after, ..Plan::default() };
+        let (state, world) = drive(OperationKind::Deprovision, plan);
+        assert_eq!((state, world.there), (OperationState::RolledBack, vec![]), "{dies_after}");
+        let begun =
+            world.log.iter().any(|it| it.happened == Happened::Started(Step::DeleteProject));
+        assert!(!begun, "nothing is deleted");
+    }
+}
+
+#[test]
+fn what_a_step_notes_is_shown_and_decides_nothing() {
+    let (_, mut world) = drive(OperationKind::Deprovision, Plan::default());
+    world.note(Happened::Noted(Step::Backup, "there".into()));
+    assert_eq!(state(OperationKind::Deprovision, &world.log), OperationState::Succeeded);
+    let views = steps(OperationKind::Deprovision, &world.log);
+    let backup = views.iter().find(|it| it.step == Step::Backup).unwrap();
+    assert_eq!((backup.state, backup.note.as_deref()), (StepState::Succeeded, Some("there")));
 }
 
 #[test]

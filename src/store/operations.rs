@@ -235,10 +235,10 @@ impl Store {
     }
 }
 
-const COLUMNS: &str = "number, id, kind, tenant, state, started_at, finished_at";
+pub(super) const COLUMNS: &str = "number, id, kind, tenant, state, started_at, finished_at";
 
 /// The row without its log, and its number.
-fn head(row: &Row<'_>) -> Result<(i64, Operation), Fault> {
+pub(super) fn head(row: &Row<'_>) -> Result<(i64, Operation), Fault> {
     let finished_at: Option<i64> = row.get(6)?;
     let operation = Operation {
         id: rows_of::id(&row.get::<_, String>(1)?)?,
@@ -264,7 +264,7 @@ fn whole(
         .transpose()
 }
 
-fn with_log(
+pub(super) fn with_log(
     transaction: &Transaction<'_>,
     (number, operation): (i64, Operation),
 ) -> Result<Operation, Fault> {
