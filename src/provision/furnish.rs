@@ -57,7 +57,8 @@ pub(super) async fn stamp(course: &mut Course<'_>) -> Result<(), Trouble> {
     course.stored("remember a stamp", move |store| Ok(store.confirm_stamps(&[seen])?)).await
 }
 
-/// A database that was brought is left as it was. One that was made goes with its project.
+/// A database that was brought is left as it was. One that was made goes with its project. Of a tenant that moves, the stamp
+/// of its old database is the one that stands.
 pub(super) async fn take_stamp_away(course: &mut Course<'_>) -> Result<(), Trouble> {
     if course.work.moving.is_some() {
         let tenant = course.tenant().clone();
