@@ -3,9 +3,11 @@
 //! Why it writes a configuration file and takes the same path as `verify`: a demonstration of anything else would prove
 //! nothing, and whoever wants to try more finds the file ready.
 
+mod act;
+
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,13 +39,20 @@ pub(super) async fn demo(
         () = stop.cancelled() => return Ok(Ended::Well),
         fleet = start(global, here) => fleet?,
     };
-    let home =
-        tempfile::tempdir().context("make a directory for the demonstration's configuration")?;
+    // The servers of the second act may run as another account, which must come through.
+    let home = tempfile::Builder::new()
+        .permissions(std::fs::Permissions::from_mode(0o711))
+        .tempdir()
+        .context("make a directory for the demonstration's configuration")?;
     let file = configure(&fleet, home.path()).context("write the demonstration's configuration")?;
     let platform = match show(&fleet, &file, global, here, stop).await? {
         Ok(platform) => platform,
         Err(refused) => return Ok(refused),
     };
+    let act = Box::pin(act::show(&fleet, home.path(), &running, global, here, stop));
+    if let Err(refused) = act.await? {
+        return Ok(refused);
+    }
     if args.once || stop.is_cancelled() {
         return Ok(Ended::Well);
     }
@@ -75,17 +84,26 @@ async fn start(global: &Global, here: &Surroundings) -> anyhow::Result<Fleet> {
 /// The file holds passwords, though only of servers that die with this process, so nobody else may read it.
 fn configure(fleet: &Fleet, home: &Path) -> anyhow::Result<PathBuf> {
     let path = home.join("watertight.toml");
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     let store = toml::Value::from(format!("sqlite:{}", home.join("watertight.db").display()));
-    writeln!(file, "[store]\nurl = {store}\n\n[http]\nlisten = \"{}\"", free_address()?)?;
+    let mut text = format!("[store]\nurl = {store}\n\n[http]\nlisten = \"{}\"\n", free_address()?);
     for row in &fleet.rows {
-        let text = |text: &str| toml::Value::from(text);
-        writeln!(file, "\n[[tenants]]\nid = {}\nname = {}", text(&row.id), text(&row.name))?;
-        writeln!(file, "subdomain = {}", text(&row.subdomain))?;
-        writeln!(file, "database_url = {}", text(row.database_url.expose()))?;
+        let told = |text: &str| toml::Value::from(text);
+        text.push_str(&format!(
+            "\n[[tenants]]\nid = {}\nname = {}\nsubdomain = {}\ndatabase_url = {}\n",
+            told(&row.id),
+            told(&row.name),
+            told(&row.subdomain),
+            told(row.database_url.expose())
+        ));
     }
+    write_private(&path, &text)?;
     Ok(path)
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// Where the daemon usually listens; another port where one is there already.

@@ -123,6 +123,9 @@ impl Stage {
             cluster.create_role("umbrella", &other, "").await?;
             let grant = format!("grant connect on database {DATABASE} to umbrella");
             cluster.execute("postgres", &[&grant]).await?;
+            for role in ["hooli", "umbrella"] {
+                cluster.execute(DATABASE, &[&concerts(role)]).await?;
+            }
             let (one, two) = (
                 url(&cluster, "127.0.0.1", "hooli", &password, DATABASE)?,
                 url(&cluster, "localhost", "umbrella", &other, DATABASE)?,
@@ -233,6 +236,15 @@ async fn application(cluster: &Cluster, role: &str, database: &str) -> Result<Se
     cluster.create_role(role, &password, "").await?;
     cluster.create_database(database, role).await?;
     Ok(password)
+}
+
+/// Something of the tenant's own, in a schema of its own.
+fn concerts(role: &str) -> String {
+    format!(
+        "create schema {role} authorization {role}; set role {role}; \
+         create table {role}.concerts (id int generated always as identity primary key, title text not null); \
+         insert into {role}.concerts (title) select 'Concert ' || it from generate_series(1, 200) it; reset role"
+    )
 }
 
 fn url(
