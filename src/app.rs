@@ -14,6 +14,7 @@ mod orphans;
 mod platform;
 mod provider;
 mod provision;
+mod rehome;
 mod report;
 mod serve;
 mod setup;
@@ -143,6 +144,7 @@ async fn dispatch(cli: &Cli, running: Running, stop: &CancellationToken) -> anyh
         Command::Deprovision(args) => {
             provision::deprovision(&cli.global, args, running, &here, stop).await
         }
+        Command::Rehome(args) => rehome::rehome(&cli.global, args, running, &here, stop).await,
         Command::Orphans(command) => orphans::run(&cli.global, command, running, &here, stop).await,
         Command::Stamp(args) => stamp::stamp(&cli.global, args).await,
         Command::Setup(args) => setup::setup(&cli.global, args, stop).await,

@@ -32,7 +32,7 @@ use self::arguments::{AcceptArgs, CheckArgs, DailyArgs, DemoArgs, PingArgs, Veri
 use self::daemon::{GateArgs, HealthcheckArgs};
 use self::issues::IssuesCommand;
 use self::orphans::OrphansCommand;
-use self::provisioning::{DeprovisionArgs, ProvisionArgs};
+use self::provisioning::{DeprovisionArgs, ProvisionArgs, RehomeArgs};
 use self::registry::TenantsCommand;
 use self::stamp::{SetupArgs, StampArgs};
 use crate::telemetry::{LogFormat, Loudness};
@@ -132,6 +132,8 @@ pub enum Command {
     Provision(ProvisionArgs),
     /// Take a tenant away: at once nobody is led there, and after a while its project is deleted
     Deprovision(DeprovisionArgs),
+    /// Move a tenant into a database of its own: copied, compared, and the registry led there
+    Rehome(RehomeArgs),
     /// Compare the provider with the registry: projects that no tenant has
     #[command(subcommand)]
     Orphans(OrphansCommand),

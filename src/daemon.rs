@@ -15,7 +15,7 @@ pub mod timetable;
 mod unkept;
 pub mod ways;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::clock;
+use crate::dsn::Dsn;
 use crate::metrics::Metrics;
 use crate::metrics::detail::DetailOptions;
 use crate::metrics::scans::{ScanEnd, ScanOutcome};
@@ -61,6 +62,8 @@ pub struct Daemon {
     ways: watch::Sender<Option<Arc<Snapshot>>>,
     /// Tenants that leave, whatever a scan that began before still tells of them.
     leaving: Mutex<BTreeSet<TenantId>>,
+    /// Where tenants were before they moved.
+    left_behind: Mutex<BTreeMap<TenantId, Dsn>>,
     unkept: Unkept,
     stocktaking: Stocktaking,
     metrics: Arc<Metrics>,
@@ -83,7 +86,19 @@ impl Daemon {
         let (desk, unkept) = (Desk::default(), Unkept::default());
         let stocktaking = Stocktaking::default();
         let (ways, leaving) = (watch::Sender::default(), Mutex::default());
-        Self { store, desk, settings, standing, ways, leaving, unkept, stocktaking, metrics }
+        let left_behind = Mutex::default();
+        Self {
+            store,
+            desk,
+            settings,
+            standing,
+            ways,
+            leaving,
+            left_behind,
+            unkept,
+            stocktaking,
+            metrics,
+        }
     }
 
     pub fn desk(&self) -> &Desk {

@@ -17,6 +17,7 @@ mod health;
 mod index;
 mod leftovers;
 pub mod lifecycle;
+mod offboarded;
 mod orphans;
 mod routes;
 mod rows;
@@ -32,6 +33,7 @@ mod wording;
 mod cases;
 mod life_cases;
 mod notation;
+mod offboarded_cases;
 mod orphan_cases;
 mod single_cases;
 mod stamp_cases;
@@ -48,6 +50,7 @@ use self::streams::Streams;
 use crate::model::change::{Baseline, Change};
 use crate::model::finding::{Certainty, Claim, Health, Kind, Severity};
 use crate::model::fingerprint::Digest256;
+use crate::model::grave::GraveLook;
 use crate::model::inventory::Inventory;
 use crate::model::observation::{Cause, Observation};
 use crate::model::operation::Leftover;
@@ -76,6 +79,8 @@ pub struct Case<'a> {
     pub answered_before: &'a BTreeSet<TenantId>,
     /// Of operations.
     pub leftovers: &'a [Leftover],
+    /// One for each database of every tenant that left; `None` where they were not visited.
+    pub graves: Option<&'a [GraveLook]>,
     /// `None` where no provider is asked, or it could not be read lately.
     pub inventory: Option<&'a Inventory>,
     pub policy: &'a Policy,
@@ -130,6 +135,7 @@ pub fn detect(case: &Case<'_>) -> Detection {
     claims.extend(health::claims(&index));
     claims.extend(leftovers::claims(&index));
     claims.extend(orphans::claims(&index));
+    claims.extend(offboarded::claims(&index));
     let routes = routes::follow(&index, &servers, &streams);
     claims.extend(routes.claims);
     for (tenant, sentence) in routes.doubts {

@@ -102,7 +102,10 @@ pub mod inventory;
 // What the platform itself puts into them.
 pub mod setup;
 
-// Tenants that are made and taken away.
+// What a tenant has, copied and compared.
+pub mod moving;
+
+// Tenants that are made, moved and taken away.
 pub mod provision;
 
 // The edges.
@@ -121,6 +124,8 @@ pub mod http;
 pub mod body;
 pub mod clock;
 pub mod dsn;
+pub mod dump;
+pub mod leash;
 pub mod local;
 pub mod patience;
 pub mod secret;

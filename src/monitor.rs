@@ -9,6 +9,7 @@
 pub mod acceptance;
 mod asked;
 pub mod day;
+mod graves;
 pub mod late;
 pub mod memory;
 mod stamps;
@@ -45,6 +46,7 @@ use crate::stamp::key::StampKeyRefs;
 use crate::store::memory::RefusedSecret;
 
 use asked::Asked;
+use graves::Graves;
 use memory::Memory;
 use visits::Visits;
 
@@ -71,6 +73,8 @@ pub struct Cycle {
     pub accepted: Vec<(TenantId, TargetName)>,
     /// Stamps that were met in their own databases, and that the store is to expect from now on.
     pub stamps: Vec<SeenStamp>,
+    /// Tenants that left so long ago that their databases are visited no more.
+    pub closed: BTreeSet<TenantId>,
     /// Groups that were put before the witness.
     pub witness_rounds: usize,
     /// Of those, the ones of which it could not tell everything.
@@ -120,15 +124,18 @@ pub const NO_STOCK: &(dyn Fn() -> Stock + Sync) = &|| Stock::Nothing;
 
 impl Monitor {
     pub async fn cycle(&self, snapshot: &Arc<Snapshot>, memory: Memory, ask: Ask<'_>) -> Cycle {
-        let Memory { baselines, changes, findings, answered_before, refused, leftovers, stamped } =
-            memory;
+        let Memory { baselines, changes, findings, answered_before, .. } = memory;
+        let Memory { refused, leftovers, stamped, graves, .. } = memory;
         let started = clock::now();
-        let visits = Visits::new(self, snapshot, refused, started);
+        let visits = Visits::new(self, snapshot, refused.clone(), started);
         let asked = Asked::of(ask.only);
-        let mut observations = visits.make(&asked.first(snapshot), &ask).await;
-        observations
-            .extend(visits.make(&asked.then(snapshot, ask.last, &observations), &ask).await);
-        observations.sort_by_key(|it| it.target);
+        // Of the whole fleet alone: whoever asks about some tenants does not ask about those that left.
+        let graves = (!asked.is_partial() && !ask.ping).then(|| Graves::open(graves));
+        let left = async {
+            let graves = graves.as_ref()?;
+            Some(graves.visit(self, &baselines, refused, &ask).await)
+        };
+        let (observations, left) = tokio::join!(self.visits(&visits, &asked, snapshot, &ask), left);
         let (witnessed, looked) = if ask.ping {
             (Vec::new(), Vec::new())
         } else {
@@ -149,6 +156,7 @@ impl Monitor {
             changes: &changes,
             answered_before: &answered_before,
             leftovers: &leftovers,
+            graves: left.as_ref().map(|it| &*it.looks),
             inventory: match &stock {
                 Stock::Read(inventory) => Some(inventory),
                 Stock::Nothing | Stock::Unread(_) => None,
@@ -169,12 +177,32 @@ impl Monitor {
             cycle.report.warnings.push(format!("{UNREAD}: {why}"));
         }
         cycle.report.warnings.extend(ask.stop.is_cancelled().then(|| STOPPED.to_owned()));
+        if let Some(graves) = &graves {
+            cycle.closed = graves.closed(&cycle.report.findings, clock::now());
+            cycle.report.warnings.extend(cycle.closed.iter().map(closed));
+        }
         (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
+        cycle.refused.extend(left.into_iter().flat_map(|it| it.refused));
         cycle.stamps = stamps.seen;
         cycle.witness_rounds = witnessed.len();
         let open = |it: &&Witnessed| !it.undecided.is_empty() || !it.blind.is_empty();
         cycle.witness_inconclusive = witnessed.iter().filter(open).count();
         cycle
+    }
+
+    /// Each target that was asked for, and then whoever could share with it; in order.
+    async fn visits(
+        &self,
+        visits: &Visits<'_>,
+        asked: &Asked<'_>,
+        snapshot: &Snapshot,
+        ask: &Ask<'_>,
+    ) -> Vec<Observation> {
+        let mut observations = visits.make(&asked.first(snapshot), ask).await;
+        let then = asked.then(snapshot, ask.last, &observations);
+        observations.extend(visits.make(&then, ask).await);
+        observations.sort_by_key(|it| it.target);
+        observations
     }
 
     /// Candidates go before the witness, and families of copies are looked at for who streams from whom.
@@ -244,9 +272,14 @@ fn conclude(
         refused: Vec::new(),
         accepted: Vec::new(),
         stamps: Vec::new(),
+        closed: BTreeSet::new(),
         witness_rounds: 0,
         witness_inconclusive: 0,
     }
+}
+
+fn closed(tenant: &TenantId) -> String {
+    format!("{tenant} left long ago and its database does not answer: it is visited no more")
 }
 
 /// Sortable by time.

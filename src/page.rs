@@ -20,6 +20,9 @@ pub mod frame;
 pub mod live;
 pub mod login;
 pub mod map;
+pub mod newcomer;
+pub mod operation;
+pub mod operations;
 pub mod overview;
 pub mod problem;
 pub mod query;
@@ -29,6 +32,7 @@ pub mod verdict;
 
 mod blast;
 mod choice;
+mod course;
 pub mod history;
 mod identity;
 mod moment;
@@ -37,6 +41,7 @@ mod rows;
 mod schema;
 mod table;
 pub mod trend;
+mod vocabulary;
 mod words;
 
 /// The policy under which every view works: nothing from elsewhere, nothing inline.
@@ -55,6 +60,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/findings"),
     ("GET", "/findings/{id}"),
     ("POST", "/findings/{id}/acknowledge"),
+    ("GET", "/operations"),
+    ("GET", "/operations/new"),
+    ("POST", "/operations/new"),
+    ("GET", "/operations/{id}"),
+    ("POST", "/operations/{id}/cancel"),
+    ("POST", "/operations/{id}/settle"),
     ("POST", "/scan"),
     ("GET", "/login"),
     ("POST", "/login"),
@@ -68,4 +79,6 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/scans/latest"),
     ("GET", "/api/v1/tenants/{id}"),
     ("GET", "/api/v1/findings/{id}"),
+    ("GET", "/api/v1/operations/{id}"),
+    ("POST", "/api/v1/tenants/validate"),
 ];

@@ -12,6 +12,7 @@
 //! - only tenants of the store are ever taken away, and only projects that an operation of this store was given.
 
 mod active;
+pub mod backup;
 mod connect;
 mod drive;
 mod furnish;
@@ -22,6 +23,7 @@ mod parting;
 pub mod preflight;
 mod project;
 mod ready;
+pub mod rehome;
 mod steps;
 mod unique;
 mod whose;
@@ -37,7 +39,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::backup::{BackupRefusal, FinalBackup};
 use self::options::Equipment;
+use self::rehome::survey::{Surveyed, Wanted};
 use self::work::{Request, Work};
 use crate::clock;
 use crate::daemon::Daemon;
@@ -92,11 +96,20 @@ pub enum BeginError {
     #[error("pre-flight found what stands against it")]
     Refused(Vec<Check>),
     #[error(
-        "no tenant {0} in the store: only what was provisioned or added here is taken away here"
+        "no tenant {0} in the store: only what was provisioned or added here is moved or taken away here"
     )]
     NotOurs(TenantId),
-    #[error("{tenant} is managed by {manager}, and not taken away here")]
+    #[error("{tenant} is managed by {manager}, and neither moved nor taken away here")]
     Managed { tenant: TenantId, manager: Box<str> },
+    #[error("its last backup cannot be made: {0}")]
+    Backup(BackupRefusal),
+    #[error(
+        "{tenant} comes from {origin}, which only its owner can lead elsewhere: move it into the store with `watertight tenants add`, or give it a database by hand"
+    )]
+    Elsewhere { tenant: TenantId, origin: Box<str> },
+    /// A tenant cannot be moved; one sentence for each reason.
+    #[error("the tenant stays where it is")]
+    Stays(Vec<String>),
     #[error("begin an operation")]
     Store(#[source] anyhow::Error),
 }
@@ -136,7 +149,11 @@ impl Provisioner {
         let checks = preflight::check(&self.daemon, &equipment, &request).await;
         let tenant = match request.tenant() {
             Ok(tenant) if checks.iter().all(|it| it.ok) => tenant,
-            _ => return Err(BeginError::Refused(checks)),
+            // The same request may have begun while this one was checked, and then it stands against itself.
+            _ => {
+                let before = self.of_key(key, digest).await?;
+                return before.ok_or(BeginError::Refused(checks));
+            }
         };
         let id = OperationId::of(rand::random());
         let kind = OperationKind::Provision;
@@ -149,9 +166,10 @@ impl Provisioner {
         &self,
         tenant: &TenantId,
         until: Timestamp,
+        backup: FinalBackup,
         key: Option<&str>,
     ) -> Result<OperationId, BeginError> {
-        self.equipment().ok_or(BeginError::Unequipped)?;
+        let equipment = self.equipment().ok_or(BeginError::Unequipped)?;
         let request = Digest256::of(format!("watertight.deprovision/v1\n{tenant}").as_bytes());
         let key = key.map(key_digest);
         if let Some(before) = self.of_key(key, request).await? {
@@ -164,11 +182,35 @@ impl Provisioner {
         if let Some(manager) = row.managed_by {
             return Err(BeginError::Managed { tenant: tenant.clone(), manager });
         }
+        let backup = backup.directory(&equipment.options.backup).map_err(BeginError::Backup)?;
         let id = OperationId::of(rand::random());
         let (kind, tenant) = (OperationKind::Deprovision, tenant.clone());
-        let work = Work::leaving(&tenant, until);
+        let work = Work::leaving(&tenant, until, backup);
         let new = NewOperation { id, kind, tenant, key, request, at: clock::now() };
         self.begin(new, work).await
+    }
+
+    /// Begins to move a tenant into a database of its own.
+    pub async fn rehome(
+        &self,
+        tenant: &TenantId,
+        wanted: &Wanted,
+        key: Option<&str>,
+    ) -> Result<OperationId, BeginError> {
+        let request = format!("watertight.rehome/v1\n{tenant}\n{wanted:?}");
+        let request = Digest256::of(request.as_bytes());
+        let key = key.map(key_digest);
+        if let Some(before) = self.of_key(key, request).await? {
+            return Ok(before);
+        }
+        let Surveyed { survey, moving } = self.survey(tenant, wanted).await?;
+        if !survey.against.is_empty() {
+            return Err(BeginError::Stays(survey.against));
+        }
+        let (id, kind) = (OperationId::of(rand::random()), OperationKind::Rehome);
+        let tenant = tenant.clone();
+        let new = NewOperation { id, kind, tenant, key, request, at: clock::now() };
+        self.begin(new, Work::moving(moving)).await
     }
 
     /// What stands under the key, before anything is checked: a repeated request is answered as the first one was.

@@ -24,6 +24,7 @@ pub mod orphans;
 pub mod output;
 pub mod ping;
 pub mod reasons;
+pub mod rehoming;
 pub mod sarif;
 pub mod single;
 pub mod table;

@@ -90,7 +90,7 @@ fn tally(log: &[Event]) -> Tally {
             // Too late where something cannot be undone any more.
             Happened::Cancelled if tally.bound => {}
             Happened::Failed(..) | Happened::Cancelled => tally.course = Course::Back,
-            Happened::UndoStarted(_) | Happened::Settled(_) => {}
+            Happened::Noted(..) | Happened::UndoStarted(_) | Happened::Settled(_) => {}
             Happened::Undone(step) => tally.to_undo.retain(|it| *it != step),
             Happened::UndoFailed(step, _) => {
                 tally.to_undo.retain(|it| *it != step);
@@ -109,6 +109,8 @@ pub struct StepView {
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub error: Option<Box<str>>,
+    /// What it made.
+    pub note: Option<Box<str>>,
 }
 
 /// Every step of the operation, in order.
@@ -122,9 +124,16 @@ pub fn steps(kind: OperationKind, log: &[Event]) -> Vec<StepView> {
             started_at: None,
             finished_at: None,
             error: None,
+            note: None,
         })
         .collect();
     for event in log {
+        if let Happened::Noted(step, what) = &event.happened {
+            if let Some(view) = views.iter_mut().find(|it| it.step == *step) {
+                view.note = Some(what.clone());
+            }
+            continue;
+        }
         let (step, state, error) = match &event.happened {
             Happened::Started(step) | Happened::UndoStarted(step) => {
                 (step, StepState::Running, None)
@@ -133,7 +142,7 @@ pub fn steps(kind: OperationKind, log: &[Event]) -> Vec<StepView> {
             Happened::Failed(step, why) => (step, StepState::Failed, Some(why)),
             Happened::Undone(step) => (step, StepState::Undone, None),
             Happened::UndoFailed(step, why) => (step, StepState::UndoFailed, Some(why)),
-            Happened::Cancelled | Happened::Settled(_) => continue,
+            Happened::Noted(..) | Happened::Cancelled | Happened::Settled(_) => continue,
         };
         let Some(view) = views.iter_mut().find(|it| it.step == *step) else { continue };
         view.state = state;

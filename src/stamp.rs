@@ -10,6 +10,7 @@
 //! - a text needs no quoting in SQL, a shell, a log or a page;
 //! - nothing is concluded from a text before its signature holds.
 
+pub mod erase;
 pub mod key;
 pub mod text;
 pub mod write;

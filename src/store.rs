@@ -37,8 +37,10 @@ mod rows;
 pub mod scans;
 pub mod seal;
 pub mod stamps;
+pub mod switch;
 pub mod tenants;
 pub mod url;
+pub mod wanted;
 mod whereabouts;
 
 use std::fs;

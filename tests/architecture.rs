@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Plumbing that knows no other module.
     ("body", &[]),
     ("clock", &[]),
+    ("leash", &[]),
     ("patience", &[]),
     ("secret", &[]),
     ("tasks", &[]),
@@ -36,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Plumbing that speaks of addresses.
     ("dsn", &["model", "secret"]),
     ("tls", &["dsn"]),
+    ("dump", &["dsn", "leash", "local", "secret"]),
     // The pipeline.
     ("registry", &["clock", "dsn", "model", "secret", "tls"]),
     ("scan", &["dsn", "model", "patience"]),
@@ -43,7 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["clock", "model", "secret"]),
     ("stamp", &["model", "probe", "secret"]),
     ("report", &["gate", "model"]),
-    ("page", &["model", "report", "standing"]),
+    ("page", &["model", "report", "saga", "standing"]),
     ("issues", &["model", "report", "standing"]),
     (
         "monitor",
@@ -54,7 +56,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // Where a user belongs.
     ("route", &["body", "model"]),
-    ("setup", &["dsn", "model", "probe", "secret"]),
+    ("setup", &["dsn", "leash", "model", "probe", "secret"]),
+    ("moving", &["dsn", "dump", "model", "probe", "secret"]),
     // What goes on while the daemon runs.
     ("metrics", &["model", "route", "standing"]),
     // Where databases come from.
@@ -66,6 +69,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "clock",
+            "dsn",
             "inventory",
             "metrics",
             "model",
@@ -91,15 +95,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["clock", "daemon", "filing", "gate", "github", "issues", "model", "report", "schedule"],
     ),
     ("webhooks", &["clock", "daemon", "model", "news", "report", "secret", "standing", "store"]),
-    // Tenants that are made and taken away.
+    // Tenants that are made, moved and taken away.
     (
         "provision",
         &[
             "clock",
             "daemon",
             "dsn",
+            "dump",
             "inventory",
             "model",
+            "moving",
             "probe",
             "provider",
             "registry",
@@ -121,6 +127,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "gate",
             "model",
             "monitor",
+            "moving",
             "page",
             "provision",
             "registry",
@@ -159,6 +166,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
             "model",
             "monitor",
+            "moving",
             "news",
             "probe",
             "provider",

@@ -164,7 +164,7 @@ fn wrong_usage_names_what_is_wrong_and_what_would_be_right() {
 
 #[test]
 fn commands_of_later_versions_are_not_there() {
-    for name in ["rehome", "store"] {
+    for name in ["store"] {
         assert!(parse(&[name]).is_err(), "{name}");
     }
 }
@@ -345,6 +345,7 @@ fn the_manual_has_a_page_for_every_command() {
         .TH WATERTIGHT-TENANTS-IMPORT 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-PROVISION 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-DEPROVISION 1  "watertight 0.1.0" Watertight
+        .TH WATERTIGHT-REHOME 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-ORPHANS 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-ORPHANS-LIST 1  "watertight 0.1.0" Watertight
         .TH WATERTIGHT-ORPHANS-ADOPT 1  "watertight 0.1.0" Watertight

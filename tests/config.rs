@@ -91,6 +91,8 @@ quota = 200
 setup_sql = "setup/"
 setup_command = ["npx", "tsx", "scripts/setup.ts"]
 stamp = true
+backup_directory = "backups"
+backup_timeout = "1h"
 ready_timeout = "15m"
 
 [provision.supabase]

@@ -216,6 +216,7 @@ impl World {
             changes: &[],
             answered_before,
             leftovers: &[],
+            graves: None,
             inventory: None,
             policy: &self.policy,
             now: now(),

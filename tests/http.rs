@@ -4,6 +4,8 @@
 
 #[path = "http/commands.rs"]
 mod commands;
+#[path = "http/courses.rs"]
+mod courses;
 #[path = "http/document.rs"]
 mod document;
 #[path = "http/gate.rs"]
@@ -14,6 +16,8 @@ mod house;
 mod issuer;
 #[path = "http/limits.rs"]
 mod limits;
+#[path = "http/newcomer.rs"]
+mod newcomer;
 #[path = "http/page.rs"]
 mod page;
 #[path = "http/reads.rs"]

@@ -1,9 +1,13 @@
 //! The status page as a browser gets it: what it says, what it never does, and how much it sends.
 
+#[path = "page/courses.rs"]
+mod courses;
 #[path = "page/fleets.rs"]
 mod fleets;
 #[path = "page/markup.rs"]
 mod markup;
+#[path = "page/provisioning.rs"]
+mod provisioning;
 #[path = "report/sample.rs"]
 mod sample;
 #[path = "page/views.rs"]
@@ -19,6 +23,7 @@ use views::{OPERATOR, frame};
 use watertight::model::finding::{Health, Kind, State, Verdict};
 use watertight::model::observation::Cause;
 use watertight::page::frame::{Frame, Notice, Progress, Reach, Running, Viewer, own_path};
+use watertight::page::newcomer::Wanted;
 use watertight::page::query::Query;
 use watertight::page::{CONTENT_POLICY, ROUTES, asset, badge, finding, live, verdict};
 use watertight::report::explain::meaning;
@@ -72,6 +77,10 @@ fn every_view() -> Vec<(String, String)> {
         let views = views::all(standing.as_ref()).into_iter();
         all.extend(views.map(|(path, html)| (format!("{fleet} {path}"), html)));
     }
+    for (kind, told) in [("usual", courses::PRINTED), ("hostile", SCRIPTS)] {
+        let views = views::provisioning(None, told).into_iter();
+        all.extend(views.map(|(path, html)| (format!("{kind} {path}"), html)));
+    }
     all
 }
 
@@ -111,6 +120,12 @@ fn every_view_is_written_for_the_browser_to_look_at() {
     write("demo", "running", &views::overview(views::running(standing), &Query::default()));
     let stale = Frame { stale_after: SignedDuration::from_secs(1), ..standing };
     write("demo", "stale", &views::overview(stale, &Query::default()));
+    for (path, html) in views::provisioning(Some(&demo), courses::PRINTED) {
+        write("demo", &path, &html);
+    }
+    for (path, html) in views::provisioning(Some(&demo), SCRIPTS) {
+        write("hostile", &path, &html);
+    }
     let notice = Frame { notice: Some(Notice::NotAllowed), ..standing };
     write("demo", "notice", &views::findings(notice, &Query::default()));
 }
@@ -142,7 +157,8 @@ fn hostile_names_stay_text() {
     for (view, html) in every_view() {
         let known: BTreeSet<String> = tags(&html).into_iter().map(|it| it.name).collect();
         assert!(!known.contains("img"), "{view}");
-        assert_eq!(html.matches("<script").count(), 2, "{view}");
+        let form = usize::from(html.contains("id=\"newcomer\""));
+        assert_eq!(html.matches("<script").count(), 2 + form, "{view}");
         let deceives =
             |it: char| it.is_control() && it != '\n' || ('\u{202a}'..='\u{202e}').contains(&it);
         assert!(!html.contains(deceives), "{view}");
@@ -213,9 +229,12 @@ fn every_link_leads_to_a_route_that_is_known() {
         let tags = tags(&html);
         let ids: BTreeSet<&str> = tags.iter().filter_map(|it| it.get("id")).collect();
         for tag in &tags {
-            let post = tag.get("method") == Some("post");
-            for name in ["href", "src", "action", "data-live"] {
+            for name in ["href", "src", "action", "data-live", "data-follow", "data-validate"] {
                 let Some(link) = tag.get(name) else { continue };
+                let post = match name {
+                    "data-validate" => true,
+                    _ => name == "action" && tag.get("method") == Some("post"),
+                };
                 if let Some(anchor) = link.strip_prefix('#') {
                     assert!(ids.contains(anchor), "{view}: {link}");
                 } else if !link.starts_with("https://") {
@@ -266,7 +285,8 @@ fn every_form_that_changes_something_guards_against_forgery_and_every_field_has_
             }
         }
     }
-    assert_eq!(posts, ["acknowledge", "login", "logout", "scan"].map(str::to_owned).into());
+    let expected = ["acknowledge", "cancel", "login", "logout", "new", "scan", "settle"];
+    assert_eq!(posts, expected.map(str::to_owned).into());
 }
 
 #[test]
@@ -658,10 +678,10 @@ fn a_badge_tells_the_verdict_in_words_and_never_shows_an_unknown_one_green() {
 
 #[test]
 fn every_asset_that_a_view_names_is_there() {
-    let html = views::overview(frame(None), &Query::default());
+    let html = views::newcomer(views::provisioner(None), Wanted::default(), None);
     let names = html.split("/assets/").skip(1).map(|it| it.split('"').next().unwrap());
     let assets: Vec<_> = names.map(|it| asset::asset(it).expect("it is there")).collect();
-    assert_eq!(assets.len(), 4);
+    assert_eq!(assets.len(), 5);
     for asset in assets {
         let text = std::str::from_utf8(asset.bytes).unwrap();
         assert!(

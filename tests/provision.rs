@@ -5,8 +5,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may say so")]
 
+#[path = "provision/backed_up.rs"]
+mod backed_up;
+#[path = "provision/brought.rs"]
+mod brought;
 #[path = "provision/commands.rs"]
 mod commands;
+#[path = "provision/left.rs"]
+mod left;
 #[path = "provision/made.rs"]
 mod made;
 #[expect(dead_code, reason = "not every test needs all of it")]

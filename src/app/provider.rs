@@ -14,6 +14,7 @@ use crate::provider::local::Local;
 use crate::provider::postgres::Postgres;
 use crate::provider::supabase::Supabase;
 use crate::provider::{Provider, ProviderKind};
+use crate::provision::backup::BackupOptions;
 use crate::provision::options::{Equipment, ProvisionOptions};
 
 /// `None` without `[provision]`: then nothing is made, moved or deleted.
@@ -76,6 +77,11 @@ fn options(config: &Config, section: &sections::Provision) -> ProvisionOptions {
         setup: setup::plan(config).ok().flatten(),
         stamp: section.stamp.unwrap_or(false),
         stamp_keys: stamp_keys(config),
+        backup: BackupOptions {
+            directory: section.backup_directory.clone(),
+            limit: config.backup_timeout(),
+        },
+        roots: config.probe.ca_file.clone(),
     }
 }
 

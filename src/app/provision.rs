@@ -25,6 +25,7 @@ use crate::config::NoFile;
 use crate::daemon::Daemon;
 use crate::model::operation::{Operation, OperationId, OperationState, StepState};
 use crate::model::preflight::{Check, CheckName};
+use crate::provision::backup::FinalBackup;
 use crate::provision::work::Request;
 use crate::provision::{BeginError, GRACE, Provisioner, preflight};
 use crate::report::{Format, Style};
@@ -32,6 +33,9 @@ use crate::saga;
 
 /// Between two looks at an operation that the daemon carries out.
 const LOOK: Duration = Duration::from_millis(200);
+
+const NOT_OURS: &str =
+    "--backup: a daemon holds the store, and writes where `provision.backup_directory` says";
 
 const UNEQUIPPED: &str = "the configuration has no `[provision]`: say there who provides databases";
 
@@ -120,8 +124,12 @@ pub(super) async fn deprovision(
     }
     let style = here.style(global);
     if let Some(daemon) = &platform.daemon {
+        if args.backup.is_some() {
+            return Ok(Ended::refused(NOT_OURS));
+        }
         let grace = until.duration_since(clock::now()).try_into().unwrap_or_default();
-        return match daemon.deprovision(&args.tenant, grace).await? {
+        let backup = args.no_backup.then_some(false);
+        return match daemon.deprovision(&args.tenant, grace, backup).await? {
             Told::Done(id) if args.now => {
                 told(&watched(&platform, &id, stop).await?, args.format, style)
             }
@@ -133,7 +141,12 @@ pub(super) async fn deprovision(
         Ok(ours) => ours,
         Err(refused) => return Ok(refused),
     };
-    match ours.provisioner.deprovision(&args.tenant, until, None).await {
+    let backup = match &args.backup {
+        Some(directory) => FinalBackup::Into(directory.clone()),
+        None if args.no_backup => FinalBackup::None,
+        None => FinalBackup::AsConfigured,
+    };
+    match ours.provisioner.deprovision(&args.tenant, until, backup, None).await {
         Ok(id) if args.now => {
             told(&ours.carry_out(&platform, &id, stop).await?, args.format, style)
         }
@@ -192,7 +205,10 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    async fn of(platform: &Platform, running: Running) -> anyhow::Result<Result<Self, Ended>> {
+    pub(super) async fn of(
+        platform: &Platform,
+        running: Running,
+    ) -> anyhow::Result<Result<Self, Ended>> {
         if platform.config.provision.is_none() {
             return Ok(Err(Ended::refused(UNEQUIPPED)));
         }
@@ -224,7 +240,7 @@ impl Ours {
     }
 
     /// To its end, with a line for each step.
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         platform: &Platform,
         id: &OperationId,
@@ -249,7 +265,7 @@ impl Ours {
 }
 
 /// Looks at the operation until it has ended, and logs each change of a step.
-async fn watched(
+pub(super) async fn watched(
     platform: &Platform,
     id: &OperationId,
     stop: &CancellationToken,
@@ -288,7 +304,7 @@ fn begun(
     Ok(Ended::Well)
 }
 
-fn told(operation: &Operation, format: Format, style: Style) -> anyhow::Result<Ended> {
+pub(super) fn told(operation: &Operation, format: Format, style: Style) -> anyhow::Result<Ended> {
     print(|out| provisioning::write(operation, format, style, out))?;
     let (kind, tenant) = (operation.kind.label(), &operation.tenant);
     Ok(match operation.state {
@@ -305,7 +321,7 @@ fn told(operation: &Operation, format: Format, style: Style) -> anyhow::Result<E
     })
 }
 
-fn refused(error: BeginError) -> anyhow::Result<Ended> {
+pub(super) fn refused(error: BeginError) -> anyhow::Result<Ended> {
     match error {
         BeginError::Store(error) => Err(error),
         BeginError::Refused(checks) => {
@@ -313,6 +329,7 @@ fn refused(error: BeginError) -> anyhow::Result<Ended> {
             let lines = failed.map(|it| format!("{}: {}", it.name.label(), it.detail));
             Ok(Ended::Refused(lines.collect()))
         }
+        BeginError::Stays(against) => Ok(Ended::Refused(against)),
         error => Ok(Ended::refused(error)),
     }
 }

@@ -1,6 +1,7 @@
 //! The arguments of the commands that make tenants and take them away, and how an operation is written.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use clap::Args;
 use comfy_table::Color;
@@ -63,7 +64,47 @@ pub struct DeprovisionArgs {
     /// It cannot be called back
     #[arg(long)]
     pub now: bool,
+    /// Where its last backup goes, instead of `provision.backup_directory`; without a running daemon
+    #[arg(long, value_name = "DIRECTORY")]
+    pub backup: Option<PathBuf>,
+    /// Its data are not kept, whatever the configuration says
+    #[arg(long, conflicts_with = "backup")]
+    pub no_backup: bool,
     /// Show what would be taken away, and take nothing away
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How the result is written
+    #[arg(long, short, value_name = "FORMAT", default_value = "table", value_parser = words::listing())]
+    pub format: Format,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    watertight rehome globex --dry-run\n  \
+    watertight rehome globex\n  \
+    watertight rehome globex --table 'public.globex_*'\n\n\
+    What the tenant has is copied by pg_dump and pg_restore, compared row by row, and the registry is led there. Of a \
+    database that it shares, that is what its own role owns; where both come by one role, name it. The old database \
+    stays as it is. While it is copied, nobody is led to the tenant; what the application writes meanwhile by itself ends \
+    the move, and everything is undone.\n\n\
+    Exit codes:\n  0   it has a database of its own; with --dry-run: nothing stands against it\n  1   it has not: everything was undone, or something is left that only a person may take away\n  \
+    2   something stands against it, or wrong usage; nothing was made\n  70  a fault of watertight's own")]
+pub struct RehomeArgs {
+    #[arg(value_name = "TENANT", value_parser = tenant_id)]
+    pub tenant: TenantId,
+    /// Move this schema, whole; can be repeated
+    #[arg(long = "schema", value_name = "NAME", conflicts_with = "tables")]
+    pub schemas: Vec<String>,
+    /// Move the tables, views and sequences of this name, with `*` and `?`; can be repeated
+    #[arg(long = "table", value_name = "PATTERN")]
+    pub tables: Vec<String>,
+    /// What the tenant keeps in the provider's own schemas stays behind
+    #[arg(long)]
+    pub without_provider_schemas: bool,
+    /// The same key with the same arguments names the operation of before
+    #[arg(long, value_name = "KEY")]
+    pub idempotency_key: Option<String>,
+    /// Show what would be moved, and what stands against it
     #[arg(long)]
     pub dry_run: bool,
     /// How the result is written
@@ -85,6 +126,7 @@ struct StepView {
     name: &'static str,
     state: &'static str,
     error: Option<String>,
+    note: Option<String>,
 }
 
 /// `Format::Json` for scripts, and a table for every other.
@@ -100,6 +142,7 @@ pub fn write(
             name: it.step.label(),
             state: it.state.label(),
             error: it.error.map(|it| visible(&it).into_owned()),
+            note: it.note.map(|it| visible(&it).into_owned()),
         })
         .collect();
     if format == Format::Json {
@@ -113,12 +156,11 @@ pub fn write(
         serde_json::to_writer_pretty(&mut *out, &view)?;
         return writeln!(out);
     }
-    let mut table = columns(style, ["step", "state", "error"]);
-    table.add_rows(
-        steps
-            .into_iter()
-            .map(|it| [it.name.to_owned(), it.state.to_owned(), it.error.unwrap_or_default()]),
-    );
+    let mut table = columns(style, ["step", "state", ""]);
+    table.add_rows(steps.into_iter().map(|it| {
+        let told = it.error.or(it.note).unwrap_or_default();
+        [it.name.to_owned(), it.state.to_owned(), told]
+    }));
     lay_out(&table, out)?;
     writeln!(out)?;
     let told =

@@ -16,6 +16,7 @@ use crate::model::tenant::TenantId;
 use crate::registry::row::RawRow;
 use crate::report::json;
 use crate::report::orphans::Listing;
+use crate::report::rehoming::Plan;
 
 /// For a write: it waits at most for a scan that is being stored.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -78,6 +79,14 @@ pub struct Wanted<'a> {
     pub name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<&'a str>,
+}
+
+/// What of a tenant is to be moved.
+#[derive(Debug, Serialize)]
+pub struct Moved<'a> {
+    pub schemas: &'a [String],
+    pub tables: &'a [String],
+    pub without_provider_schemas: bool,
 }
 
 /// A project that is to be deleted.
@@ -198,22 +207,48 @@ impl LocalDaemon {
         tenant: &Wanted<'_>,
         key: Option<&str>,
     ) -> Result<Told<OperationId>, LocalError> {
-        let request = self.request(Method::POST, "/api/v1/tenants").json(tenant);
-        let request = match key {
-            Some(key) => request.header("idempotency-key", key),
-            None => request,
-        };
-        self.begun(request).await
+        let request = self.request(Method::POST, "/api/v1/tenants").json(tenant).timeout(LIMIT);
+        self.begun(with_key(request, key)).await
     }
 
-    /// Begins to take a tenant away, and names the operation.
+    /// Begins to take a tenant away, and names the operation. Where its last backup goes is the daemon's word.
     pub async fn deprovision(
         &self,
         tenant: &TenantId,
         grace: Duration,
+        backup: Option<bool>,
     ) -> Result<Told<OperationId>, LocalError> {
-        let path = format!("/api/v1/tenants/{tenant}?grace={}s", grace.as_secs());
-        self.begun(self.request(Method::DELETE, &path)).await
+        let backup = backup.map_or_else(String::new, |it| format!("&backup={it}"));
+        let path = format!("/api/v1/tenants/{tenant}?grace={}s{backup}", grace.as_secs());
+        self.begun(self.request(Method::DELETE, &path).timeout(LIMIT)).await
+    }
+
+    /// What the move of a tenant would do.
+    pub async fn rehoming(
+        &self,
+        tenant: &TenantId,
+        moved: &Moved<'_>,
+    ) -> Result<Told<Plan>, LocalError> {
+        let path = format!("/local/v1/tenants/{tenant}/rehome");
+        let request = self.request(Method::POST, &path).json(moved).timeout(PROVIDER);
+        match self.send(request).await? {
+            Told::Done(response) => {
+                response.json().await.map(Told::Done).map_err(|it| self.asked(it))
+            }
+            Told::Refused(problems) => Ok(Told::Refused(problems)),
+        }
+    }
+
+    /// Begins to move a tenant, and names the operation. The whole fleet is visited first.
+    pub async fn rehome(
+        &self,
+        tenant: &TenantId,
+        moved: &Moved<'_>,
+        key: Option<&str>,
+    ) -> Result<Told<OperationId>, LocalError> {
+        let path = format!("/api/v1/tenants/{tenant}/rehome");
+        let request = self.request(Method::POST, &path).json(moved).timeout(PROVIDER);
+        self.begun(with_key(request, key)).await
     }
 
     async fn begun(&self, request: RequestBuilder) -> Result<Told<OperationId>, LocalError> {
@@ -221,7 +256,7 @@ impl LocalDaemon {
         struct Begun {
             id: String,
         }
-        match self.send(request.timeout(LIMIT)).await? {
+        match self.send(request).await? {
             Told::Done(response) => {
                 let begun: Begun = response.json().await.map_err(|it| self.asked(it))?;
                 let id = OperationId::parse(&begun.id);
@@ -309,5 +344,12 @@ impl LocalDaemon {
 
     fn asked(&self, source: reqwest::Error) -> LocalError {
         LocalError::Ask { path: self.path.clone(), source }
+    }
+}
+
+fn with_key(request: RequestBuilder, key: Option<&str>) -> RequestBuilder {
+    match key {
+        Some(key) => request.header("idempotency-key", key),
+        None => request,
     }
 }

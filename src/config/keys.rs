@@ -203,6 +203,8 @@ const PROVISION: &[Key] = &[
     key("setup_command", Texts),
     key("setup_timeout", Duration(1, DAY)),
     key("stamp", Flag),
+    key("backup_directory", Text),
+    key("backup_timeout", Duration(1, DAY)),
     key("ready_timeout", Duration(1, DAY)),
     key("supabase", Table(PROVISION_SUPABASE)),
     key("postgres", Table(&[required("admin_url", Url)])),

@@ -15,6 +15,9 @@ use crate::provider::supabase::options::{Connection, PaceOptions, SupabaseOption
 /// From the provider's word that it makes a project to one that can be used.
 const READY: Duration = Duration::from_mins(15);
 
+/// Of the last backup of a tenant: some hundred gigabytes.
+const BACKUP: Duration = Duration::from_hours(1);
+
 pub(super) const SUPABASE: &str = "https://api.supabase.com";
 const SUPABASE_HOSTS: [&str; 2] = ["supabase.com", "supabase.co"];
 
@@ -22,6 +25,11 @@ impl Config {
     pub fn ready_timeout(&self) -> Duration {
         let said = self.provision.as_ref().and_then(|it| it.ready_timeout);
         said.map_or(READY, |it| it.0)
+    }
+
+    pub fn backup_timeout(&self) -> Duration {
+        let said = self.provision.as_ref().and_then(|it| it.backup_timeout);
+        said.map_or(BACKUP, |it| it.0)
     }
 
     /// `None` without the section.

@@ -294,6 +294,11 @@ pub struct Provision {
     /// waited for when a setup hangs.
     pub setup_timeout: Option<Span>,
     pub stamp: Option<bool>,
+    /// Where the last backup of a tenant that leaves goes; without it none is made unless somebody asks for one.
+    pub backup_directory: Option<PathBuf>,
+    /// Of one backup, 1 s to 24 h. Default: 1 h. Too short a time calls a large tenant back; a long one is waited for when
+    /// a server hangs.
+    pub backup_timeout: Option<Span>,
     /// Default: 15 min.
     pub ready_timeout: Option<Span>,
     pub supabase: Option<ProvisionSupabase>,

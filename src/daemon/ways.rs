@@ -3,10 +3,11 @@
 //! Why from the last scan of the whole fleet: nobody is led to a database that was not looked at. Why a tenant that leaves
 //! is remembered beside it: a scan that began before knows it still.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 use super::Daemon;
+use crate::dsn::Dsn;
 use crate::model::tenant::TenantId;
 use crate::registry::Access;
 
@@ -28,7 +29,11 @@ impl Daemon {
         let access = place.ok().and_then(|it| snapshot.access.get(it)).and_then(|it| it.first());
         match access {
             None => Way::Unknown,
-            Some(access) if access.unusable.is_some() || self.leaving().contains(tenant) => {
+            Some(access)
+                if access.unusable.is_some()
+                    || self.leaving().contains(tenant)
+                    || self.left_behind().get(tenant) == Some(&access.dsn) =>
+            {
                 Way::Unusable
             }
             Some(access) => Way::To(Box::new(access.clone())),
@@ -42,6 +47,16 @@ impl Daemon {
 
     pub fn lead_again(&self, tenant: &TenantId) {
         self.leaving().remove(tenant);
+    }
+
+    /// The tenant's row leads elsewhere now: nobody is led this way again, whichever scan still knows it.
+    pub fn leave_behind(&self, tenant: &TenantId, way: Dsn) {
+        self.left_behind().insert(tenant.clone(), way);
+    }
+
+    fn left_behind(&self) -> MutexGuard<'_, BTreeMap<TenantId, Dsn>> {
+        // Whoever holds it inserts one entry, and cannot leave it half-done.
+        self.left_behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn leaving(&self) -> MutexGuard<'_, BTreeSet<TenantId>> {

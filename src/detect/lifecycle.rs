@@ -29,13 +29,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::index::Index;
-use super::{Case, Detection, orphans};
+use super::{Case, Detection, offboarded, orphans};
 use crate::model::change::Identity;
 use crate::model::finding::{Claim, Fact, Finding, FindingId, Health, Kind, Severity, State};
 use crate::model::fingerprint::{Digest256, Fingerprint};
 use crate::model::policy::Policy;
 use crate::model::stamp::{STAMPED_FOR, StampVerdict};
-use crate::model::tenant::TenantId;
+use crate::model::tenant::{TargetRef, TenantId};
 
 /// What one scan looked at, and what may be concluded from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub struct Examined {
     pub registered: BTreeSet<TenantId>,
     /// Whose every project the provider has; `None` where the provider was not read.
     pub projects_there: Option<BTreeSet<TenantId>>,
+    /// Who left, and whose databases are not known to be gone; `None` where those were not visited.
+    pub left_standing: Option<BTreeSet<TenantId>>,
     /// So many failed at once that our own side is suspected.
     pub mass_failure: bool,
     /// Only some tenants were asked for.
@@ -69,7 +71,9 @@ impl Examined {
             mass_failure: detection.claims.iter().any(|it| it.kind == Kind::MonitorSuspect),
             ..Self::default()
         };
-        (examined.veiled, examined.powers_withheld) = withheld(&Index::new(case));
+        let index = Index::new(case);
+        (examined.veiled, examined.powers_withheld) = withheld(&index);
+        examined.left_standing = offboarded::not_gone(&index);
         examined.stamps_unread = stamps_unread(case);
         examined.projects_there = case.inventory.map(|it| orphans::whole(it, case.tenants));
         let visited: BTreeSet<_> = case.observations.iter().map(|it| it.target).collect();
@@ -82,10 +86,7 @@ impl Examined {
             let health = (0_u32..)
                 .zip(&judged.targets)
                 .filter(|(target, _)| {
-                    visited.contains(&crate::model::tenant::TargetRef {
-                        tenant: number,
-                        target: *target,
-                    })
+                    visited.contains(&TargetRef { tenant: number, target: *target })
                 })
                 .map(|(_, condition)| condition.health)
                 .max();
@@ -106,6 +107,7 @@ impl Examined {
     /// Whether what the finding says was seen not to hold. Asked only where no claim repeats it.
     fn clears(&self, finding: &Claim) -> bool {
         let all = |seen: &BTreeSet<TenantId>| finding.tenants.is_subset(seen);
+        let none = |seen: &BTreeSet<TenantId>| finding.tenants.is_disjoint(seen);
         let gone = finding.tenants.is_disjoint(&self.registered);
         match finding.kind {
             // A source that fails keeps its rows, so whoever is not registered was taken out by a person, and nobody is
@@ -114,6 +116,8 @@ impl Examined {
             Kind::Degraded => gone || all(&self.healthy),
             // What is left is known from the store: where nothing tells it, a person has seen to it.
             Kind::OperationStuck | Kind::DatabaseHandedOutTwice => true,
+            Kind::OffboardedReachable if self.mass_failure => false,
+            Kind::OffboardedReachable => self.left_standing.as_ref().is_some_and(none),
             // Read whole, and no orphan among it.
             Kind::OrphanedProject => self.projects_there.is_some(),
             Kind::MissingProject if finding.tenants.is_disjoint(&self.registered) => true,
@@ -200,6 +204,7 @@ pub const fn judged(kind: Kind) -> bool {
             | Kind::SharedHost
             | Kind::Unhealthy
             | Kind::Degraded
+            | Kind::OffboardedReachable
             | Kind::OrphanedProject
             | Kind::MissingProject
     )

@@ -6,7 +6,7 @@
 //! One line per target, `acme sys=1 start=5 oid=16385`, or per further way to it, `acme/endpoints.replica …`; what is
 //! left out is the line's own and unremarkable, `?` is withheld. Other lines begin with a word: `witness`, `stream`,
 //! `policy`, `exception`, `baseline`, `change`, `password`, `stamp`, `before`, `duplicate`; of an inventory `provider`,
-//! `listed`, `absent`, `elsewhere`, `made`, `busy`, `moving`, `ignore`.
+//! `listed`, `absent`, `elsewhere`, `made`, `busy`, `moving`, `ignore`; of tenants that left `grave`.
 
 #![cfg(test)]
 
@@ -21,6 +21,7 @@ use crate::model::address::{Address, NamedProject, ProjectPlace, Provider, Route
 use crate::model::change::{Baseline, Change, Identity, PlannedKinds};
 use crate::model::finding::Kind;
 use crate::model::fingerprint::{Digest256, Fingerprint};
+use crate::model::grave::GraveLook;
 use crate::model::inventory::{Condition, Ignored, Inventory, Listed, Made};
 use crate::model::observation::{
     Cause, Encryption, Failure, Observation, Outcome, Power, Reason, Sighting, Transport, Vitals,
@@ -48,6 +49,7 @@ pub(super) struct World {
     pub(super) changes: Vec<Change>,
     pub(super) answered_before: BTreeSet<TenantId>,
     pub(super) inventory: Option<Inventory>,
+    pub(super) graves: Option<Vec<GraveLook>>,
     pub(super) policy: Policy,
 }
 
@@ -73,6 +75,7 @@ impl World {
             changes: Vec::new(),
             answered_before: BTreeSet::new(),
             inventory: None,
+            graves: None,
             policy: Policy::default(),
         };
         for (number, line) in text.lines().map(str::trim).filter(|it| !it.is_empty()).enumerate() {
@@ -95,6 +98,7 @@ impl World {
             changes: &self.changes,
             answered_before: &self.answered_before,
             leftovers: &[],
+            graves: self.graves.as_deref(),
             inventory: self.inventory.as_ref(),
             policy: &self.policy,
             now: now(),
@@ -149,6 +153,7 @@ impl World {
                 stand(&mut inventory, first, words);
                 self.inventory = Some(inventory.ordered());
             }
+            "grave" => self.grave(number, words),
             name => self.look(number, name, words),
         }
     }
@@ -165,19 +170,35 @@ impl World {
             tenant: u32::try_from(at).unwrap(),
             target: u32::try_from(self.tenants[at].targets.len() - 1).unwrap(),
         };
-        let outcome = if let Some(cause) = words.get("failed") {
-            Outcome::Failed(Failure {
-                cause: Cause::parse(cause).unwrap(),
-                detail: "it failed".into(),
-            })
-        } else if words.has("untried") {
-            Outcome::NotTried(Reason::Cancelled)
-        } else if words.has("unasked") {
+        if words.has("unasked") {
             return;
-        } else {
-            Outcome::Seen(Box::new(sighting(number, words)))
-        };
+        }
+        let outcome = outcome(number, words);
         self.observations.push(Observation { target, took: Duration::from_millis(5), outcome });
+    }
+
+    /// `grave acme known=7 sys=7`: a database of a tenant that left, and by which identifier it was known.
+    fn grave(&mut self, number: u32, words: &Words<'_>) {
+        let name = words.bare[0];
+        let (tenant, target) = name.split_once('/').unwrap_or((name, "database_url"));
+        let known = words.get("known").map(|it| Identity {
+            system_identifier: Some(it.parse().unwrap()),
+            database_oid: Some(16_384),
+            database: "app".into(),
+            timeline: None,
+            project_id: None,
+        });
+        // Where another line's database is.
+        let place = words.get("at").map_or(number, |it| it.parse().unwrap());
+        self.graves.get_or_insert_default().push(GraveLook {
+            tenant: id(tenant),
+            operation: OperationId::of(1),
+            left_at: Timestamp::UNIX_EPOCH,
+            target: TargetName::parse(target).unwrap(),
+            address: Arc::new(address(place, words)),
+            known,
+            outcome: outcome(number, words),
+        });
     }
 
     pub(super) fn target(&self, name: &str) -> TargetRef {
@@ -318,6 +339,17 @@ fn stand(inventory: &mut Inventory, what: &str, words: &Words<'_>) {
             reason: "no tenant".into(),
             until: words.get("until").map(|it| it.parse().unwrap()),
         }),
+    }
+}
+
+fn outcome(number: u32, words: &Words<'_>) -> Outcome {
+    if let Some(cause) = words.get("failed") {
+        let cause = Cause::parse(cause).unwrap();
+        Outcome::Failed(Failure { cause, detail: "it failed".into() })
+    } else if words.has("untried") {
+        Outcome::NotTried(Reason::Cancelled)
+    } else {
+        Outcome::Seen(Box::new(sighting(number, words)))
     }
 }
 

@@ -96,7 +96,7 @@ fn shared_database(index: &Index<'_>, tenants: &BTreeSet<u32>, places: &[usize])
                 checks(&tenants)
             ),
             "Find in the registry and in the provisioning log which row was given the wrong connection URL, and restore or create the missing tenant's own database.",
-            "Move the misplaced tenant's rows to its own database, rotate the database's password, and correct the registry.",
+            "Give the misplaced tenant a database of its own: `watertight rehome TENANT --dry-run` shows what would be moved, and without `--dry-run` it is copied, compared row by row, and the registry led there. Then rotate the password of the database that was shared.",
             "Treat the time since the first of these tenants was misrouted as a possible disclosure, and run `watertight verify` until it is clean.",
         ]),
         tenants,

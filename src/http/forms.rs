@@ -42,9 +42,9 @@ use crate::registry::tenant::moment;
 
 /// A filled-in form, and who sent it.
 pub(super) struct Filled<T> {
-    fields: T,
-    caller: Caller,
-    look: Look,
+    pub(super) fields: T,
+    pub(super) caller: Caller,
+    pub(super) look: Look,
     back: String,
 }
 
@@ -95,9 +95,14 @@ async fn fields<T: DeserializeOwned>(parts: &Parts, bytes: &[u8]) -> Result<T, P
 }
 
 impl<T> Filled<T> {
+    /// The way back, with a word on what became of it.
+    pub(super) fn back_with(&self, notice: Notice) -> Response {
+        lead(&back_with(&self.back, notice))
+    }
+
     /// The way back for whoever may not.
-    fn refusal(&self, power: Power) -> Option<Response> {
-        let refusal = || lead(&back_with(&self.back, Notice::NotAllowed));
+    pub(super) fn refusal(&self, power: Power) -> Option<Response> {
+        let refusal = || self.back_with(Notice::NotAllowed);
         (!self.caller.may(power)).then(refusal)
     }
 }

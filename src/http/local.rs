@@ -23,7 +23,7 @@ use super::routes;
 use super::said::Moment;
 use super::scans::{self, ScanRequest};
 use super::state::Shared;
-use super::{orphans, reports};
+use super::{orphans, provisioning, reports};
 use crate::clock;
 use crate::model::report::Trigger;
 use crate::model::stamp::SeenStamp;
@@ -39,6 +39,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/local/v1/changes", post(accept))
         .route("/local/v1/tenants", put(put_tenants).delete(remove_tenants))
         .route("/local/v1/stamps", post(intend_stamps).put(confirm_stamps))
+        .route("/local/v1/tenants/{id}/rehome", post(provisioning::plan))
         .route(routes::LOCAL_ORPHANS, get(orphans::list).post(orphans::part))
 }
 

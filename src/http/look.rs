@@ -12,7 +12,7 @@ use super::role::Power;
 use super::session::Session;
 use super::state::Shared;
 use crate::clock;
-use crate::page::frame::{Frame, Notice, Progress, Reach, Running, Viewer, own_path};
+use crate::page::frame::{Frame, Notice, Progress, Provisioning, Reach, Running, Viewer, own_path};
 use crate::schedule::Status;
 use crate::standing::Standing;
 
@@ -57,6 +57,7 @@ pub(super) struct Look {
     version: String,
     notice: Option<Notice>,
     here: String,
+    provisioning: Provisioning,
 }
 
 impl Look {
@@ -77,6 +78,10 @@ impl Look {
             status: shared.served.daemon.desk().status().borrow().clone(),
             notice: notice(parts.uri.query()),
             here: here(parts),
+            provisioning: match shared.served.provisioner.equipment() {
+                Some(_) => Provisioning::Configured,
+                None => Provisioning::Absent,
+            },
         }
     }
 
@@ -91,6 +96,7 @@ impl Look {
             version: &self.version,
             notice: self.notice,
             here: &self.here,
+            provisioning: self.provisioning,
         }
     }
 }
@@ -114,6 +120,8 @@ pub(super) fn progress(status: &Status) -> Progress<'_> {
 fn reach(caller: &Caller) -> Reach {
     if caller.may(Power::Operate) {
         Reach::Operates
+    } else if caller.may(Power::Provision) {
+        Reach::Provisions
     } else if caller.may(Power::Scan) {
         Reach::Scans
     } else {

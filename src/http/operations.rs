@@ -67,6 +67,8 @@ struct StepView {
     finished_at: Option<String>,
     /// Why it failed, or could not be undone.
     error: Option<String>,
+    /// What it made: of a backup, the file and its digest.
+    note: Option<String>,
 }
 
 impl From<&Operation> for OperationView {
@@ -86,6 +88,7 @@ impl From<&Operation> for OperationView {
                     started_at: it.started_at.map(|it| it.to_string()),
                     finished_at: it.finished_at.map(|it| it.to_string()),
                     error: it.error.map(String::from),
+                    note: it.note.map(String::from),
                 })
                 .collect(),
         }

@@ -18,7 +18,7 @@ use super::look::Look;
 use super::path::{FindingName, TenantName, no_finding, no_tenant};
 use super::problem::{Kind, Problem};
 use super::state::Shared;
-use super::{forms, live};
+use super::{courses, forms, live, newcomer};
 use crate::model::finding::{Finding, FindingId, Verdict};
 use crate::model::tenant::TenantId;
 use crate::page::finding::Attempt;
@@ -27,11 +27,13 @@ use crate::page::query::Query;
 use crate::page::trend::Point;
 use crate::page::{self, asset, verdict};
 use crate::store::Store;
+use crate::store::wanted::{Wanted, Window};
 
 /// Scans that are read for the trend; the page draws the latest sixty of the whole fleet.
 const SCANS: u32 = 200;
 const CHANGES: u32 = 40;
 const LATENCIES: u32 = 120;
+const OPERATIONS: Window = Window { before: 0, rows: 5 };
 
 /// Members of a finding whose histories are read.
 const MEMBERS: usize = 50;
@@ -48,6 +50,11 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/findings", get(findings))
         .route("/findings/{id}", get(finding))
         .route("/findings/{id}/acknowledge", post(forms::acknowledge))
+        .route("/operations", get(courses::list))
+        .route("/operations/new", get(newcomer::form).post(newcomer::create))
+        .route("/operations/{id}", get(courses::one))
+        .route("/operations/{id}/cancel", post(courses::cancel))
+        .route("/operations/{id}/settle", post(courses::settle))
         .route("/scan", post(forms::scan))
         .route("/login", get(forms::login_page).post(forms::login))
         .route("/logout", post(forms::logout))
@@ -70,7 +77,7 @@ impl FromRequestParts<Arc<Shared>> for Reader {
 }
 
 /// What a page's own address asks for. Whatever is not understood is as if it were not there.
-struct Asked(Query);
+pub(super) struct Asked(pub(super) Query);
 
 impl FromRequestParts<Arc<Shared>> for Asked {
     type Rejection = Problem;
@@ -125,12 +132,14 @@ async fn tenant(
 ) -> Result<Response, Problem> {
     let asked = id.clone();
     let read = move |store: &Store| {
-        Ok((store.history(&asked, CHANGES)?, store.latencies(&asked, LATENCIES)?))
+        let wanted = Wanted { tenant: Some(&asked), ..Wanted::default() };
+        let operations = store.wanted_operations(&wanted, OPERATIONS)?;
+        Ok((store.history(&asked, CHANGES)?, store.latencies(&asked, LATENCIES)?, operations))
     };
     let read = shared.served.daemon.stored("read a tenant's history", read).await;
-    let (entries, measured) = read.unwrap_or_else(|error| {
+    let (entries, measured, operations) = read.unwrap_or_else(|error| {
         tracing::error!("the page is drawn without a history: {error:#}");
-        (Vec::new(), Vec::new())
+        (Vec::new(), Vec::new(), Vec::new())
     });
     let history = entries.iter().map(|it| Change {
         at: it.at,
@@ -146,6 +155,7 @@ async fn tenant(
         id: &id,
         history: &history.collect::<Vec<_>>(),
         latencies: &latencies.collect::<Vec<_>>(),
+        operations: &operations,
     });
     match drawn {
         Ok(Some(text)) => html(Ok(text)),

@@ -65,6 +65,8 @@ kinds! {
     WrongHost = MISDIRECTED_REQUEST "wrong-host" "This host name is not ours",
     Invalid = UNPROCESSABLE_ENTITY "invalid" "The request says what cannot be",
     Preflight = UNPROCESSABLE_ENTITY "preflight-failed" "Something stands against the tenant",
+    NoBackup = UNPROCESSABLE_ENTITY "no-backup" "The last backup cannot be made",
+    Stays = UNPROCESSABLE_ENTITY "tenant-stays" "Something stands against moving the tenant",
     KeyReused = UNPROCESSABLE_ENTITY "idempotency-key-reused" "The key was used for another request",
     UnknownTenants = UNPROCESSABLE_ENTITY "unknown-tenants" "The registry does not hold these tenants",
     Refused = UNPROCESSABLE_ENTITY "configuration-refused" "The configuration was refused and the old one stays",

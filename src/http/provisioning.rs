@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::body::Body;
+use super::body::{Body, MaybeBody};
 use super::caller;
 use super::operations::{self, OperationView};
 use super::path::TenantName;
@@ -25,9 +25,13 @@ use super::state::Shared;
 use crate::clock;
 use crate::model::operation::OperationId;
 use crate::model::preflight::Check;
+use crate::moving::selection::Wish;
+use crate::provision::backup::FinalBackup;
 use crate::provision::options::Equipment;
+use crate::provision::rehome::survey::{ProviderSchemas, Wanted};
 use crate::provision::work::Request;
 use crate::provision::{BeginError, GRACE, preflight};
+use crate::report::rehoming::Plan;
 
 /// Of an idempotency key, in characters.
 const LONGEST_KEY: usize = 255;
@@ -139,6 +143,9 @@ pub(super) async fn create(
 pub(super) struct Parting {
     /// How long it can be called back, as in `168h`. Default: 168 h.
     grace: Option<String>,
+    /// Whether its data are kept, right before its project is deleted, where `provision.backup_directory` says. Default:
+    /// where that says something.
+    backup: Option<bool>,
 }
 
 /// Take a tenant away: nobody is led there from now on, and after the time of grace its project is deleted.
@@ -151,7 +158,8 @@ pub(super) struct Parting {
         (status = 202, description = "The operation runs", body = OperationView,
             headers(("Location", description = "Where it is told how far it is"))),
         (status = 404, description = "The store has no such tenant, or the configuration no `[provision]`"),
-        (status = 409, description = "Another operation of this tenant runs, or somebody else manages it")
+        (status = 409, description = "Another operation of this tenant runs, or somebody else manages it"),
+        (status = 422, description = "There is no place for its last backup")
     )
 )]
 pub(super) async fn remove(
@@ -159,15 +167,95 @@ pub(super) async fn remove(
     caller::Provisioner(caller): caller::Provisioner,
     TenantName(id): TenantName,
     headers: HeaderMap,
-    Query(Parting { grace }): Query<Parting>,
+    Query(Parting { grace, backup }): Query<Parting>,
 ) -> Result<Response, Problem> {
     let grace = grace.as_deref().map_or(Ok(GRACE), time_of_grace)?;
     let until = clock::now().checked_add(grace).map_err(|error| Problem::fault(error.into()))?;
+    let backup = match backup {
+        None => FinalBackup::AsConfigured,
+        Some(true) => FinalBackup::Required,
+        Some(false) => FinalBackup::None,
+    };
     let key = key(&headers)?;
-    let operation =
-        shared.served.provisioner.deprovision(&id, until, key).await.map_err(problem)?;
+    let begun = shared.served.provisioner.deprovision(&id, until, backup, key).await;
+    let operation = begun.map_err(problem)?;
     tracing::info!(by = &*caller.name, %operation, tenant = %id, "a tenant was sent away");
     accepted(&shared, &operation).await
+}
+
+/// What of a tenant is to be moved. Without a word: whatever is its own.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schema(as = RehomeRequest)]
+pub(super) struct RehomeRequest {
+    /// These schemas, whole.
+    schemas: Vec<Box<str>>,
+    /// Tables, views and sequences by these patterns: `orders`, `public.acme_*`.
+    tables: Vec<Box<str>>,
+    /// What the tenant keeps in the provider's own schemas stays behind.
+    without_provider_schemas: bool,
+}
+
+impl RehomeRequest {
+    pub(super) fn wanted(self) -> Result<Wanted, Problem> {
+        let wish = match (self.schemas.is_empty(), self.tables.is_empty()) {
+            (true, true) => Wish::Own,
+            (false, true) => Wish::Schemas(self.schemas),
+            (true, false) => Wish::Tables(self.tables),
+            (false, false) => {
+                let why = "the body: name `schemas` or `tables`, not both";
+                return Err(Problem::new(Kind::Malformed, why));
+            }
+        };
+        let providers = if self.without_provider_schemas {
+            ProviderSchemas::LeaveBehind
+        } else {
+            ProviderSchemas::Stop
+        };
+        Ok(Wanted { wish, providers })
+    }
+}
+
+/// Move a tenant into a database of its own: what it has is copied, compared, and the registry led there.
+///
+/// The old database stays as it is. While it is copied, nobody is led to the tenant.
+#[utoipa::path(
+    post, path = "/api/v1/tenants/{id}/rehome", tag = "provisioning",
+    request_body = RehomeRequest,
+    params(("id" = String, Path, description = "The tenant's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible characters of the caller's choice")),
+    security(("token" = []), ("session" = [])),
+    responses(
+        (status = 202, description = "The operation runs", body = OperationView,
+            headers(("Location", description = "Where it is told how far it is"))),
+        (status = 404, description = "There is no such tenant, or the configuration has no `[provision]`"),
+        (status = 409, description = "Another operation of this tenant runs, or its row is somebody else's to change"),
+        (status = 422, description = "Something stands against it, or the key was used for another request: see `errors`")
+    )
+)]
+pub(super) async fn rehome(
+    State(shared): State<Arc<Shared>>,
+    caller::Provisioner(caller): caller::Provisioner,
+    TenantName(id): TenantName,
+    headers: HeaderMap,
+    MaybeBody(request): MaybeBody<RehomeRequest>,
+) -> Result<Response, Problem> {
+    let wanted = request.unwrap_or_default().wanted()?;
+    let key = key(&headers)?;
+    let operation = shared.served.provisioner.rehome(&id, &wanted, key).await.map_err(problem)?;
+    tracing::info!(by = &*caller.name, %operation, tenant = %id, "a tenant is to be moved");
+    accepted(&shared, &operation).await
+}
+
+/// What that would do. For a command of this machine.
+pub(super) async fn plan(
+    State(shared): State<Arc<Shared>>,
+    caller::Provisioner(_): caller::Provisioner,
+    TenantName(id): TenantName,
+    Body(request): Body<RehomeRequest>,
+) -> Result<Json<Plan>, Problem> {
+    let surveyed = shared.served.provisioner.survey(&id, &request.wanted()?).await;
+    Ok(Json(Plan::of(&surveyed.map_err(problem)?.survey)))
 }
 
 fn time_of_grace(text: &str) -> Result<SignedDuration, Problem> {
@@ -180,7 +268,7 @@ fn time_of_grace(text: &str) -> Result<SignedDuration, Problem> {
     })
 }
 
-fn equipment(shared: &Shared) -> Result<Arc<Equipment>, Problem> {
+pub(super) fn equipment(shared: &Shared) -> Result<Arc<Equipment>, Problem> {
     shared.served.provisioner.equipment().ok_or_else(|| problem(BeginError::Unequipped))
 }
 
@@ -202,19 +290,23 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     })
 }
 
-fn problem(error: BeginError) -> Problem {
+pub(super) fn problem(error: BeginError) -> Problem {
     let detail = error.to_string();
     match error {
         BeginError::Unequipped => Problem::new(Kind::NoProvisioning, detail),
         BeginError::InFlight(_) => Problem::new(Kind::InFlight, detail),
         BeginError::OtherRequest(_) => Problem::new(Kind::KeyReused, detail),
         BeginError::NotOurs(_) => Problem::new(Kind::Unknown, detail),
-        BeginError::Managed { .. } => Problem::new(Kind::NotOurs, detail),
+        BeginError::Managed { .. } | BeginError::Elsewhere { .. } => {
+            Problem::new(Kind::NotOurs, detail)
+        }
+        BeginError::Stays(against) => Problem::new(Kind::Stays, detail).with_errors(against),
         BeginError::Refused(checks) => {
             let failed = checks.iter().filter(|it| !it.ok);
             let errors = failed.map(|it| format!("{}: {}", it.name.label(), it.detail)).collect();
             Problem::new(Kind::Preflight, detail).with_errors(errors)
         }
+        BeginError::Backup(_) => Problem::new(Kind::NoBackup, detail),
         BeginError::Store(cause) => Problem::fault(cause),
     }
 }

@@ -32,6 +32,9 @@ pub(super) const SCANS: &str = "/api/v1/scans";
 pub(super) const LOCAL_SCANS: &str = "/local/v1/scans";
 pub(super) const LOCAL_ORPHANS: &str = "/local/v1/orphans";
 
+/// How what moves a tenant ends.
+pub(super) const MOVES: &str = "/rehome";
+
 /// In bytes: a smaller answer fits into a packet as it is.
 const WORTH_COMPRESSING: u16 = 1_024;
 
@@ -47,6 +50,7 @@ pub(super) fn api() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(tenants::list, provisioning::create))
         .routes(routes!(provisioning::validate))
         .routes(routes!(tenants::one, provisioning::remove))
+        .routes(routes!(provisioning::rehome))
         .routes(routes!(tenants::history))
         .routes(routes!(operations::list))
         .routes(routes!(operations::one))
@@ -81,6 +85,7 @@ fn tenants_under(path: &str) -> Router<Arc<Shared>> {
         .route(path, get(tenants::list).post(provisioning::create))
         .route(&format!("{path}/validate"), post(provisioning::validate))
         .route(&format!("{path}/{{id}}"), get(tenants::one).delete(provisioning::remove))
+        .route(&format!("{path}/{{id}}/rehome"), post(provisioning::rehome))
         .route(&format!("{path}/{{id}}/history"), get(tenants::history))
 }
 

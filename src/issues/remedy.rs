@@ -24,7 +24,7 @@ const fn usual(kind: Kind) -> &'static [&'static str] {
         | Kind::SharedHost => &[
             "Stop writes of all but the rightful owner: every further row has to be told apart later.",
             "Find in the registry and in the provisioning log which row was given the wrong connection URL.",
-            "Give each other tenant a database of its own, move its rows with `pg_dump --format=custom` and `pg_restore`, and correct the registry.",
+            "Give each other tenant a database of its own: `watertight rehome TENANT --dry-run` shows what would be moved, and without `--dry-run` it is copied, compared and switched.",
             "Rotate the passwords that both knew, and run `watertight verify` until it is clean.",
         ],
         Kind::ForeignStamp | Kind::WrongDatabase | Kind::FingerprintDrift => &[

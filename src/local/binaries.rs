@@ -57,8 +57,7 @@ impl Binaries {
         if !directory.join("initdb").is_file() {
             return None;
         }
-        let output = output(Command::new(directory.join("postgres")).arg("--version"))?;
-        let version = parse_version(&output).filter(|it| OLDEST <= *it)?;
+        let version = version(&directory, "postgres").filter(|it| OLDEST <= *it)?;
         Some(Self { version, directory })
     }
 
@@ -67,7 +66,8 @@ impl Binaries {
     }
 }
 
-fn candidates() -> BTreeSet<PathBuf> {
+/// Where PostgreSQL's programs may lie.
+pub(crate) fn candidates() -> BTreeSet<PathBuf> {
     let mut found: BTreeSet<PathBuf> =
         std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
     found.extend(output(Command::new("pg_config").arg("--bindir")).map(|it| it.trim().into()));
@@ -84,14 +84,20 @@ fn candidates() -> BTreeSet<PathBuf> {
     found
 }
 
+/// The major version of the program in that directory.
+pub(crate) fn version(directory: &Path, program: &str) -> Option<u32> {
+    let output = output(Command::new(directory.join(program)).arg("--version"))?;
+    parse_version(output.strip_prefix(program)?)
+}
+
 fn output(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8(output.stdout).ok())?
 }
 
-/// The major version in `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` or `… 19devel`.
+/// The major version in ` (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` or `… 19devel`.
 fn parse_version(text: &str) -> Option<u32> {
-    let version = text.strip_prefix("postgres (PostgreSQL) ")?;
+    let version = text.strip_prefix(" (PostgreSQL) ")?;
     let digits = version.find(|it: char| !it.is_ascii_digit()).unwrap_or(version.len());
     version[..digits].parse().ok()
 }
@@ -103,10 +109,10 @@ mod tests {
     #[test]
     fn the_major_version_is_read_from_every_way_it_is_written() {
         let check = |text: &str, expected| assert_eq!(parse_version(text), expected, "{text}");
-        check("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", Some(15));
-        check("postgres (PostgreSQL) 18.4", Some(18));
-        check("postgres (PostgreSQL) 19devel", Some(19));
-        check("postgres (PostgreSQL) 19beta1", Some(19));
+        check(" (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", Some(15));
+        check(" (PostgreSQL) 18.4", Some(18));
+        check(" (PostgreSQL) 19devel", Some(19));
+        check(" (PostgreSQL) 19beta1", Some(19));
         check("mysqld  Ver 8", None);
         check("", None);
     }

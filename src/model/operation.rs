@@ -100,8 +100,9 @@ impl OperationKind {
     /// In the order in which they are done.
     pub const fn steps(self) -> &'static [Step] {
         match self {
-            Self::Provision | Self::Rehome => &Step::PROVISION,
+            Self::Provision => &Step::PROVISION,
             Self::Deprovision => &Step::DEPROVISION,
+            Self::Rehome => &Step::REHOME,
         }
     }
 }
@@ -118,10 +119,18 @@ pub enum Step {
     HealthCheck,
     Setup,
     Activate,
+    /// What the tenant has, into the new database.
+    Copy,
+    /// Whether it arrived whole.
+    Compare,
+    /// The registry leads to the new database.
+    Switch,
     /// The tenant is led nowhere any more.
     Suspend,
     /// It can still be called back.
     Grace,
+    /// Its data are kept, where somebody wants them.
+    Backup,
     DeleteProject,
     /// What remains of the tenant is that it was there.
     Bury,
@@ -139,8 +148,21 @@ impl Step {
         Self::Setup,
         Self::Activate,
     ];
-    pub const DEPROVISION: [Self; 4] =
-        [Self::Suspend, Self::Grace, Self::DeleteProject, Self::Bury];
+    pub const DEPROVISION: [Self; 5] =
+        [Self::Suspend, Self::Grace, Self::Backup, Self::DeleteProject, Self::Bury];
+    /// Without the platform's setup: what it makes is among what is copied.
+    pub const REHOME: [Self; 10] = [
+        Self::Reserve,
+        Self::CreateProject,
+        Self::AwaitReady,
+        Self::Connect,
+        Self::Stamp,
+        Self::VerifyUnique,
+        Self::HealthCheck,
+        Self::Copy,
+        Self::Compare,
+        Self::Switch,
+    ];
 
     pub const fn label(self) -> &'static str {
         match self {
@@ -153,16 +175,20 @@ impl Step {
             Self::HealthCheck => "health_check",
             Self::Setup => "setup",
             Self::Activate => "activate",
+            Self::Copy => "copy",
+            Self::Compare => "compare",
+            Self::Switch => "switch",
             Self::Suspend => "suspend",
             Self::Grace => "grace",
+            Self::Backup => "backup",
             Self::DeleteProject => "delete_project",
             Self::Bury => "bury",
         }
     }
 
     pub fn parse(label: &str) -> Option<Self> {
-        let all = Self::PROVISION.into_iter().chain(Self::DEPROVISION);
-        all.into_iter().find(|it| it.label() == label)
+        let mut all = Self::PROVISION.into_iter().chain(Self::DEPROVISION).chain(Self::REHOME);
+        all.find(|it| it.label() == label)
     }
 
     /// Whether what it does can be undone. What follows on a step that cannot is tried until it is done.
@@ -213,6 +239,8 @@ pub struct Event {
 pub enum Happened {
     Started(Step),
     Succeeded(Step),
+    /// What it made, for people.
+    Noted(Step, Box<str>),
     /// With why, for people.
     Failed(Step, Box<str>),
     /// A person wants it undone.

@@ -24,6 +24,7 @@ use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::memory::RefusedSecret;
 use crate::store::scans::FinishedScan;
+use crate::store::tenants::Grave;
 
 /// How many resolved findings are looked through when trouble returns.
 const RESOLVED: u32 = 1_000;
@@ -41,6 +42,8 @@ pub struct Memory {
     pub leftovers: Vec<Leftover>,
     /// Which databases bear a stamp, as far as the store knows.
     pub stamped: Vec<Stamped>,
+    /// Of tenants that left, with the rows that led to their databases.
+    pub graves: Vec<Grave<Option<RawRow>>>,
 }
 
 impl Memory {
@@ -55,6 +58,7 @@ impl Memory {
             refused: store.refused()?,
             leftovers: store.leftovers()?,
             stamped: store.stamps()?,
+            graves: store.graves()?,
         })
     }
 }
@@ -96,6 +100,9 @@ pub fn keep(store: &Store, cycle: &Cycle, late: &Late) -> Result<(), StoreError>
         unreported: &unreported,
         baselines: &late.baselines_before(cycle),
     })?;
+    if !cycle.closed.is_empty() {
+        store.close_graves(&cycle.closed)?;
+    }
     store.clear_refused(&cycle.accepted)?;
     store.put_refused(&cycle.refused)?;
     store.confirm_stamps(&cycle.stamps)

@@ -17,7 +17,7 @@ use crate::model::observation::{Cause, Failure, Observation, Outcome};
 use crate::model::tenant::{TargetName, TargetRef, TenantId};
 use crate::probe::Prober;
 use crate::registry::Snapshot;
-use crate::scan::{self, Job, Turn};
+use crate::scan::{self, Job, ScanLimits, Turn};
 use crate::store::memory::RefusedSecret;
 
 use super::{Ask, Monitor, Recognise, Stage};
@@ -27,7 +27,7 @@ use super::{Ask, Monitor, Recognise, Stage};
 type Addresses = HashMap<TargetRef, Vec<Vec<SocketAddr>>>;
 
 pub(super) struct Visits<'a> {
-    monitor: &'a Monitor,
+    limits: ScanLimits,
     snapshot: &'a Arc<Snapshot>,
     shared: Arc<Shared>,
 }
@@ -68,7 +68,12 @@ impl<'a> Visits<'a> {
             now,
             found: Mutex::default(),
         };
-        Self { monitor, snapshot, shared: Arc::new(shared) }
+        Self { limits: monitor.limits, snapshot, shared: Arc::new(shared) }
+    }
+
+    /// Within other limits than the fleet's.
+    pub(super) fn within(self, limits: ScanLimits) -> Self {
+        Self { limits, ..self }
     }
 
     pub(super) async fn make(&self, targets: &[TargetRef], ask: &Ask<'_>) -> Vec<Observation> {
@@ -84,7 +89,7 @@ impl<'a> Visits<'a> {
             done += 1;
             (ask.progress)(Stage::Scan, done, total);
         };
-        scan::scan(&jobs, self.monitor.limits, ask.stop, ended, |turn| {
+        scan::scan(&jobs, self.limits, ask.stop, ended, |turn| {
             let shared = Arc::clone(&self.shared);
             async move { shared.visit(turn).await }
         })

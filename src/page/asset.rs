@@ -20,10 +20,17 @@ pub(super) const THEME: Asset =
     Asset::new("theme", "js", "text/javascript; charset=utf-8", include_bytes!("assets/theme.js"));
 pub(super) const LIVE: Asset =
     Asset::new("live", "js", "text/javascript; charset=utf-8", include_bytes!("assets/live.js"));
+/// Of the form for a new tenant alone.
+pub(super) const PREFLIGHT: Asset = Asset::new(
+    "preflight",
+    "js",
+    "text/javascript; charset=utf-8",
+    include_bytes!("assets/preflight.js"),
+);
 pub(super) const FAVICON: Asset =
     Asset::new("favicon", "svg", "image/svg+xml", include_bytes!("assets/favicon.svg"));
 
-const ALL: [Asset; 4] = [STYLE, THEME, LIVE, FAVICON];
+const ALL: [Asset; 5] = [STYLE, THEME, LIVE, PREFLIGHT, FAVICON];
 
 /// The file of this name, the digest included. It never changes, and may be kept for ever.
 pub fn asset(name: &str) -> Option<Asset> {

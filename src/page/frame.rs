@@ -31,6 +31,14 @@ pub struct Frame<'a> {
     pub notice: Option<Notice>,
     /// Path and query of this view: where a form leads back to.
     pub here: &'a str,
+    pub provisioning: Provisioning,
+}
+
+/// Whether tenants can be made here: without `[provision]` nobody can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provisioning {
+    Absent,
+    Configured,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,14 +48,16 @@ pub struct Viewer<'a> {
     pub reach: Reach,
 }
 
-/// What the viewer may do. Each includes the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What the viewer may do beside reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     Reads,
-    /// Also asks for scans.
+    /// Asks for scans.
     Scans,
-    /// Also acknowledges findings.
+    /// Asks for scans and acknowledges findings.
     Operates,
+    /// Makes tenants, and turns back or settles what is done with them.
+    Provisions,
 }
 
 /// What the schedule does now.
@@ -79,16 +89,24 @@ pub enum Notice {
     Acknowledged,
     LoggedIn,
     LoggedOut,
+    TenantAsked,
+    TurnedBack,
+    TooLate,
+    Settled,
     FormExpired,
     NotAllowed,
 }
 
 impl Notice {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::ScanAsked,
         Self::Acknowledged,
         Self::LoggedIn,
         Self::LoggedOut,
+        Self::TenantAsked,
+        Self::TurnedBack,
+        Self::TooLate,
+        Self::Settled,
         Self::FormExpired,
         Self::NotAllowed,
     ];
@@ -99,6 +117,10 @@ impl Notice {
             Self::Acknowledged => "acknowledged",
             Self::LoggedIn => "logged-in",
             Self::LoggedOut => "logged-out",
+            Self::TenantAsked => "tenant-asked",
+            Self::TurnedBack => "turned-back",
+            Self::TooLate => "too-late",
+            Self::Settled => "settled",
             Self::FormExpired => "form-expired",
             Self::NotAllowed => "not-allowed",
         }
@@ -118,13 +140,23 @@ impl Notice {
             }
             Self::LoggedIn => "You are logged in.",
             Self::LoggedOut => "You are logged out.",
+            Self::TenantAsked => {
+                "The tenant is being made. It is whole at the end, or there is nothing left of it."
+            }
+            Self::TurnedBack => "It is being undone, newest first.",
+            Self::TooLate => {
+                "Nothing was changed: the operation is not at a point at which that can be done."
+            }
+            Self::Settled => {
+                "Settled. Its finding is resolved by the next scan of the whole fleet."
+            }
             Self::FormExpired => "Nothing was changed: the form was too old. Please try again.",
             Self::NotAllowed => "Nothing was changed: your token's role does not allow it.",
         }
     }
 
     pub(super) const fn is_refusal(self) -> bool {
-        matches!(self, Self::FormExpired | Self::NotAllowed)
+        matches!(self, Self::TooLate | Self::FormExpired | Self::NotAllowed)
     }
 }
 
@@ -134,6 +166,7 @@ pub(super) enum Section {
     Overview,
     Map,
     Findings,
+    Operations,
     Reference,
     /// None of those that the navigation names.
     Elsewhere,
@@ -184,11 +217,19 @@ impl<'a> Frame<'a> {
     }
 
     pub(super) fn may_scan(&self) -> bool {
-        Some(Reach::Scans) <= self.reach()
+        matches!(self.reach(), Some(Reach::Scans | Reach::Operates))
     }
 
     pub(super) fn may_operate(&self) -> bool {
-        Some(Reach::Operates) <= self.reach()
+        self.reach() == Some(Reach::Operates)
+    }
+
+    pub(super) fn may_provision(&self) -> bool {
+        self.reach() == Some(Reach::Provisions)
+    }
+
+    pub(super) fn may_create(&self) -> bool {
+        self.may_provision() && self.provisioning == Provisioning::Configured
     }
 
     pub(super) fn who(&self) -> Option<&'a str> {

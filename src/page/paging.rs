@@ -21,20 +21,35 @@ pub(super) struct Paging {
 
 /// The rows of the page that is asked for; past the last one, the last.
 pub(super) fn cut<T>(items: &[T], query: &Query, link: impl Fn(&Query) -> String) -> Paging {
-    let pages = items.len().div_ceil(ROWS).max(1);
-    let Page(asked) = query.page;
-    let page = asked.clamp(1, pages);
+    of(items.len(), query, link)
+}
+
+/// The same of a list of which only this page is read.
+pub(super) fn of(total: usize, query: &Query, link: impl Fn(&Query) -> String) -> Paging {
+    let (page, pages) = place(total, query);
     let start = (page - 1) * ROWS;
-    let end = items.len().min(start + ROWS);
+    let end = total.min(start + ROWS);
     Paging {
         page,
         pages,
-        total: items.len(),
+        total,
         first: if start < end { start + 1 } else { 0 },
         last: end,
         previous: (1 < page).then(|| link(&query.at(page - 1))),
         next: (page < pages).then(|| link(&query.at(page + 1))),
     }
+}
+
+/// The page that is shown, of so many.
+fn place(total: usize, query: &Query) -> (usize, usize) {
+    let pages = total.div_ceil(ROWS).max(1);
+    let Page(asked) = query.page;
+    (asked.clamp(1, pages), pages)
+}
+
+/// How many rows come before those of the page.
+pub(super) fn before(total: usize, query: &Query) -> usize {
+    (place(total, query).0 - 1) * ROWS
 }
 
 impl Paging {

@@ -52,7 +52,7 @@ const fn say(status: u16) -> (&'static str, &'static str) {
         401 => ("Please log in", "This page is for people who hold a token."),
         403 => (
             "Your token does not allow this",
-            "Nothing was changed. Acknowledging needs the role of an operator; so does asking for a scan.",
+            "Nothing was changed. Acknowledging needs the role of an operator, and so does asking for a scan; making a tenant needs that of a provisioner.",
         ),
         404 => (
             "There is nothing here",

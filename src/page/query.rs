@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 
 use crate::model::finding::{Health, Kind, Severity, State, Verdict};
+use crate::model::operation::{OperationKind, OperationState};
 
 /// Characters of a search: more than any name that is searched for.
 const LONGEST: usize = 100;
@@ -21,6 +22,9 @@ pub struct Query {
     pub kind: Option<Kind>,
     pub severity: Option<Severity>,
     pub state: Option<State>,
+    /// Of an operation. It stands in the address as a finding's kind does, and no word is both.
+    pub operation_kind: Option<OperationKind>,
+    pub operation_state: Option<OperationState>,
     pub environment: String,
     pub sort: Sort,
     /// Counted from 1. Past the last one, the last is shown.
@@ -89,9 +93,15 @@ impl Query {
             "q" => self.q = value.trim().chars().take(LONGEST).collect(),
             "verdict" => self.verdict = Verdict::parse(value),
             "health" => self.health = Health::parse(value),
-            "kind" => self.kind = Kind::parse(value),
+            "kind" => {
+                self.kind = Kind::parse(value);
+                self.operation_kind = OperationKind::parse(value);
+            }
             "severity" => self.severity = Severity::parse(value),
-            "state" => self.state = State::parse(value),
+            "state" => {
+                self.state = State::parse(value);
+                self.operation_state = OperationState::parse(value);
+            }
             "environment" => self.environment = value.chars().take(LONGEST).collect(),
             "sort" => self.sort = Sort::parse(value).unwrap_or_default(),
             "page" => self.page = Page(value.parse().unwrap_or(1).max(1)),
@@ -126,6 +136,8 @@ impl Query {
         put("kind", self.kind.map_or("", Kind::label));
         put("severity", self.severity.map_or("", Severity::label));
         put("state", self.state.map_or("", State::label));
+        put("kind", self.operation_kind.map_or("", OperationKind::label));
+        put("state", self.operation_state.map_or("", OperationState::label));
         put("environment", &self.environment);
         put("sort", if self.sort == Sort::default() { "" } else { self.sort.label() });
         if self.page != Page::default() {
@@ -166,6 +178,17 @@ mod tests {
             "/?verdict=breached&kind=shared_database&page=3",
         );
         check(&[("q", "a&b=<ü>")], "/?q=a%26b%3D%3C%C3%BC%3E");
+        check(&[("state", "stuck"), ("kind", "rehome")], "/?kind=rehome&state=stuck");
+    }
+
+    #[test]
+    fn no_word_is_a_finding_s_and_an_operation_s() {
+        for kind in OperationKind::ALL {
+            assert_eq!(Kind::parse(kind.label()), None);
+        }
+        for state in OperationState::ALL {
+            assert_eq!(State::parse(state.label()), None);
+        }
     }
 
     #[test]

@@ -6,9 +6,11 @@ use super::frame::{Frame, Section};
 use super::history::{self, Change, Latency, Line, Strip};
 use super::identity::{self, TargetView};
 use super::moment::Moment;
+use super::operations::{self, OperationRow};
 use super::rows::{self, FindingRow, LONGEST};
-use super::{table, verdict, words};
+use super::{table, verdict, vocabulary, words};
 use crate::model::finding::{Finding, Health, Verdict};
+use crate::model::operation::Operation;
 use crate::model::tenant::{Tenant, TenantId};
 use crate::report::visible::clipped;
 use crate::standing::Standing;
@@ -24,6 +26,8 @@ pub struct View<'a> {
     pub history: &'a [Change],
     /// The latest first. The first hundred and twenty are drawn.
     pub latencies: &'a [Latency],
+    /// What was done with it, the latest first.
+    pub operations: &'a [Operation],
 }
 
 #[derive(Template)]
@@ -44,6 +48,7 @@ struct Html<'a> {
     caption: &'static str,
     strip: Option<Strip>,
     line: Option<Line>,
+    operations: Vec<OperationRow<'a>>,
 }
 
 /// `None` where neither the registry nor the last scan knows the tenant.
@@ -75,6 +80,7 @@ pub fn render(view: &View<'_>) -> Result<Option<String>, askama::Error> {
         caption: "Findings of this tenant, worst first",
         strip: history::strip(view.history, frame),
         line: history::line(view.latencies),
+        operations: operations::rows(view.operations, frame),
     };
     html.render().map(Some)
 }

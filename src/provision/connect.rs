@@ -30,11 +30,11 @@ pub(super) async fn connect(course: &mut Course<'_>) -> Result<(), Trouble> {
     let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
     loop {
         let report = alone(course).await?;
-        if let Some(fingerprint) = seen(&report, course.tenant()) {
+        if let Some(fingerprint) = seen(&report, &course.visited()) {
             return project::claim_for(course, identities(fingerprint)).await;
         }
         if !patience.wait().await {
-            let (_, why) = unique::health(&report, course.tenant());
+            let (_, why) = unique::health(&report, &course.visited());
             return Err(Trouble::failed(format!("the new database does not let us in: {why}")));
         }
     }
@@ -47,7 +47,7 @@ async fn way(course: &Course<'_>, reference: &str) -> Result<crate::secret::Secr
     url.map_err(Trouble::of)
 }
 
-fn seen<'a>(report: &'a Report, tenant: &TenantId) -> Option<&'a Fingerprint> {
+pub(super) fn seen<'a>(report: &'a Report, tenant: &TenantId) -> Option<&'a Fingerprint> {
     let own = report.tenants.iter().find(|it| it.id == *tenant)?;
     let target = own.targets.first()?;
     let serves = matches!(target.health, Health::Healthy | Health::Degraded);
@@ -72,7 +72,7 @@ pub(super) async fn alone(course: &Course<'_>) -> Result<Report, Trouble> {
 }
 
 pub(super) fn row(course: &Course<'_>) -> Result<RawRow, Trouble> {
-    login(course.tenant(), &course.work)
+    login(&course.visited(), &course.work)
 }
 
 /// The row that an operation's database is visited by.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::options::Equipment;
-use super::work::Work;
+use super::work::{Work, stand_in};
 use super::{Provisioner, steps};
 use crate::clock;
 use crate::daemon::Daemon;
@@ -78,6 +78,11 @@ impl Course<'_> {
         &self.operation.tenant
     }
 
+    /// Whom the new database is looked at as.
+    pub(super) fn visited(&self) -> TenantId {
+        visited(&self.operation.tenant, &self.work)
+    }
+
     /// What the operation calls its project.
     pub(super) fn project_name(&self) -> Box<str> {
         self.operation.id.project_name(&self.operation.tenant)
@@ -109,6 +114,11 @@ impl Course<'_> {
     pub(super) fn was_done(&self, step: Step) -> bool {
         self.operation.log.iter().any(|it| it.happened == Happened::Succeeded(step))
     }
+}
+
+/// A tenant that moves still has its old database, and the new one is compared with that one as well.
+pub(super) fn visited(tenant: &TenantId, work: &Work) -> TenantId {
+    if work.moving.is_some() { stand_in(tenant) } else { tenant.clone() }
 }
 
 /// What a log amounts to, for the store.
@@ -170,7 +180,7 @@ impl Provisioner {
         };
         let happened = match done {
             // It has noted that itself, with what it did.
-            Ok(()) if step == Step::Activate => return Ok(()),
+            Ok(()) if matches!(step, Step::Activate | Step::Switch) => return Ok(()),
             Ok(()) => Happened::Succeeded(step),
             Err(Trouble::Failed(why)) => {
                 tracing::warn!(operation = %operation.id, step = step.label(), "a step failed: {why}");

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::drive::{Course, Trouble};
 use super::keep::Patience;
+use super::work::StampedOver;
 use super::{connect, unique};
 use crate::clock;
 use crate::model::tenant::{Origin, TargetName};
@@ -15,6 +16,7 @@ use crate::probe::errand::Errand;
 use crate::registry::STORE;
 use crate::registry::tenant::{Trust, build};
 use crate::setup::{self, SetupTenant};
+use crate::stamp::erase;
 use crate::stamp::write::{self, StampError, Writer};
 use crate::store::Store;
 
@@ -36,16 +38,51 @@ pub(super) async fn stamp(course: &mut Course<'_>) -> Result<(), Trouble> {
             Err(error) => return Err(Trouble::of(error)),
         }
     };
+    // Only the first look sees what was there before us.
+    if course.work.request.database_url.is_some() && course.work.stamped_over.is_none() {
+        let comment = draft.before().map(Into::into);
+        course.work.stamped_over = Some(StampedOver { comment });
+        course.keep_work().await?;
+    }
     // Known before it stands there: whoever dies in between finds no stamp that nobody knows.
     let seen = draft.intended(&TargetName::DatabaseUrl);
     let intended = [seen.clone()];
     let intend = move |store: &Store| Ok(store.intend_stamps(&intended)?);
     course.stored("remember a stamp that is to be written", intend).await?;
     draft.write().await.map_err(Trouble::of)?;
+    if course.work.moving.is_some() {
+        // Until the registry leads there, the stamp of the old database is the one that stands.
+        return Ok(());
+    }
     course.stored("remember a stamp", move |store| Ok(store.confirm_stamps(&[seen])?)).await
 }
 
-pub(super) async fn forget_stamp(course: &mut Course<'_>) -> Result<(), Trouble> {
+/// A database that was brought is left as it was. One that was made goes with its project. Of a tenant that moves, the stamp
+/// of its old database is the one that stands.
+pub(super) async fn take_stamp_away(course: &mut Course<'_>) -> Result<(), Trouble> {
+    if course.work.moving.is_some() {
+        let tenant = course.tenant().clone();
+        let withdraw =
+            move |store: &Store| Ok(store.withdraw_stamp(&tenant, &TargetName::DatabaseUrl)?);
+        return course.stored("withdraw a stamp", withdraw).await;
+    }
+    if let Some(over) = course.work.stamped_over.clone() {
+        let tenant = course.tenant().clone();
+        let read = move |store: &Store| {
+            let known = store.stamps()?.into_iter().filter(|it| it.tenant == tenant);
+            Ok(known.flat_map(|it| [it.current, it.next]).flatten().collect::<Vec<_>>())
+        };
+        let ours = course.stored("read a stamp", read).await?;
+        let (errand, prober) = (errand(course)?, course.daemon.prober());
+        let mut patience = Patience::new(&course.equipment, course.equipment.options.undoing());
+        loop {
+            match erase::erase(&prober, &errand, &ours, over.comment.as_deref()).await {
+                Ok(()) => break,
+                Err(StampError::Reach { .. }) if patience.wait().await => {}
+                Err(error) => return Err(Trouble::of(error)),
+            }
+        }
+    }
     let tenants = BTreeSet::from([course.tenant().clone()]);
     course.stored("forget a stamp", move |store| Ok(store.forget_stamps(&tenants)?)).await
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backup::BackupOptions;
 use crate::provider::Provider;
 use crate::setup::SetupPlan;
 use crate::stamp::key::StampKeyRefs;
@@ -30,6 +31,10 @@ pub struct ProvisionOptions {
     /// Whether each new database is stamped.
     pub stamp: bool,
     pub stamp_keys: StampKeyRefs,
+    /// Of tenants that leave.
+    pub backup: BackupOptions,
+    /// Trusted where a connection string names no roots, by the programs that read and write dumps.
+    pub roots: Option<PathBuf>,
 }
 
 impl ProvisionOptions {
@@ -47,6 +52,11 @@ impl ProvisionOptions {
     /// How long undoing is tried before a person is called.
     pub fn undoing(&self) -> Duration {
         self.ready_timeout * 4
+    }
+
+    /// For all that a tenant has to be copied.
+    pub fn moving(&self) -> Duration {
+        self.ready_timeout * 16
     }
 
     /// Between two looks: at the beginning, and at most.

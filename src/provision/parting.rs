@@ -77,11 +77,11 @@ pub(super) async fn delete(course: &mut Course<'_>) -> Result<(), Trouble> {
             )));
         }
         project::remove(course, &given.reference, &given.operation).await?;
-        let maker = given.operation;
-        let release = move |store: &Store| Ok(store.release_claims(&maker, "")?);
-        course.stored("let go of a project", release).await?;
     }
-    Ok(())
+    // Of those too that a process before us saw gone, and died.
+    let tenant = course.tenant().clone();
+    let release = move |store: &Store| Ok(store.release_gone(&tenant)?);
+    course.stored("let go of what is gone", release).await
 }
 
 pub(super) async fn bury(course: &mut Course<'_>) -> Result<(), Trouble> {
@@ -94,7 +94,7 @@ pub(super) async fn bury(course: &mut Course<'_>) -> Result<(), Trouble> {
     course.stored("bury a tenant", bury).await
 }
 
-fn leaving(course: &Course<'_>) -> Result<Leaving, Trouble> {
+pub(super) fn leaving(course: &Course<'_>) -> Result<Leaving, Trouble> {
     let leaving = course.work.leaving.clone();
     leaving.ok_or_else(|| {
         Trouble::Fault(anyhow::anyhow!("the operation is not of a tenant that leaves"))

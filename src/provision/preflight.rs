@@ -27,6 +27,7 @@ use crate::model::report::Report;
 use crate::model::tenant::{TenantId, normalise};
 use crate::provider::{Project, Region};
 use crate::registry::row::RawRow;
+use crate::stamp::text::claimed_tenant;
 use crate::store::Store;
 
 /// Of all checks together.
@@ -275,8 +276,13 @@ impl Asked<'_> {
             self.daemon.look_beside(rows, Company::Fleet, self.stop).await.map_err(told)?;
         let own = report.tenants.iter().find(|it| it.id == tenant);
         let target = own.and_then(|it| it.targets.first());
-        if target.and_then(|it| it.fingerprint.as_ref()).is_none() {
+        let Some(seen) = target.and_then(|it| it.fingerprint.as_ref()) else {
             return Err("the database was not seen".to_owned());
+        };
+        // Where the two are found to share a database, that is told and the stamp is not.
+        let named = seen.stamp.as_deref().and_then(claimed_tenant).filter(|it| *it != tenant);
+        if let Some(other) = named {
+            return Err(format!("it bears the stamp of {other}"));
         }
         let foreign = report
             .findings

@@ -6,11 +6,12 @@
 //! again. Each looks first at what is there.
 
 use super::drive::{Course, Trouble};
-use super::{active, connect, furnish, parting, project, ready, unique};
+use super::{active, backup, connect, furnish, parting, project, ready, rehome, unique};
 use crate::model::operation::Step;
 
 pub(super) async fn act(course: &mut Course<'_>, step: Step) -> Result<(), Trouble> {
     match step {
+        Step::Reserve if course.work.moving.is_some() => rehome::reserve(course).await,
         Step::Reserve => active::reserve(course).await,
         Step::CreateProject => project::create(course).await,
         Step::AwaitReady => ready::wait(course).await,
@@ -20,8 +21,12 @@ pub(super) async fn act(course: &mut Course<'_>, step: Step) -> Result<(), Troub
         Step::HealthCheck => unique::examine(course).await,
         Step::Setup => furnish::set_up(course).await,
         Step::Activate => active::activate(course).await,
+        Step::Copy => rehome::copy(course).await,
+        Step::Compare => rehome::compare(course).await,
+        Step::Switch => rehome::switch(course).await,
         Step::Suspend => parting::suspend(course).await,
         Step::Grace => parting::grace(course).await,
+        Step::Backup => backup::back_up(course).await,
         Step::DeleteProject => parting::delete(course).await,
         Step::Bury => parting::bury(course).await,
     }
@@ -32,14 +37,19 @@ pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trou
         Step::Reserve => active::release(course, "").await,
         Step::CreateProject => project::ensure_absent(course).await,
         Step::Connect => active::release(course, connect::DATABASES).await,
-        Step::Stamp => furnish::forget_stamp(course).await,
+        Step::Stamp => furnish::take_stamp_away(course).await,
         Step::Suspend => parting::call_back(course).await,
+        Step::Copy => rehome::forget_copy(course),
         Step::AwaitReady
         | Step::VerifyUnique
         | Step::HealthCheck
         | Step::Setup
         | Step::Activate
+        | Step::Compare
+        | Step::Switch
         | Step::Grace
+        // What was kept is kept.
+        | Step::Backup
         | Step::DeleteProject
         | Step::Bury => Ok(()),
     }

@@ -12,9 +12,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::connect::{self, login};
-use super::drive::{Course, Trouble};
+use super::drive::{Course, Trouble, visited};
 use super::keep::Patience;
 use super::whose;
+use crate::daemon::Daemon;
 use crate::daemon::beside::Company;
 use crate::model::change::Identity;
 use crate::model::finding::{Finding, Health, Verdict};
@@ -57,13 +58,8 @@ pub(super) async fn compared(course: &Course<'_>, row: RawRow) -> Result<Compare
     let mut rows = others_in_flight(course).await?;
     rows.push(row);
     let report = course.daemon.look_beside(rows, Company::Fleet, course.stop).await?;
-    let known = course.stored("read the known identities", |store| Ok(store.baselines()?)).await?;
-    let known: BTreeMap<TenantId, Identity> = known
-        .into_iter()
-        .filter(|it| it.target == TargetName::DatabaseUrl)
-        .map(|it| (it.tenant, it.identity))
-        .collect();
-    Ok(judge(course.tenant(), &report, &known))
+    let known = known(course.daemon).await?;
+    Ok(judge(&course.visited(), &report, &known))
 }
 
 /// Operations that have come as far as a database: none of them may have the same one.
@@ -82,7 +78,7 @@ async fn others_in_flight(course: &Course<'_>) -> Result<Vec<RawRow>, Trouble> {
         Ok(others)
     });
     let others = read.await?.into_iter();
-    Ok(others.filter_map(|(tenant, work)| login(&tenant, &work).ok()).collect())
+    Ok(others.filter_map(|(tenant, work)| login(&visited(&tenant, &work), &work).ok()).collect())
 }
 
 fn judge(tenant: &TenantId, report: &Report, known: &BTreeMap<TenantId, Identity>) -> Compared {
@@ -99,13 +95,7 @@ fn judge(tenant: &TenantId, report: &Report, known: &BTreeMap<TenantId, Identity
         let told = accused.map(|it| it.claim.summary.clone()).chain(own.doubts.iter().cloned());
         return unproven(told.collect::<Vec<_>>().join("; "));
     }
-    let alike: BTreeSet<TenantId> = report
-        .tenants
-        .iter()
-        .filter(|it| it.id != *tenant && !was_seen(it))
-        .filter(|it| known.get(&it.id).is_some_and(|it| could_be(it, own)))
-        .map(|it| it.id.clone())
-        .collect();
+    let alike = alike(own, report, known);
     if alike.is_empty() {
         return Compared::Alone;
     }
@@ -126,6 +116,24 @@ pub(super) fn sharers(tenant: &TenantId, findings: &[Finding]) -> BTreeSet<Tenan
 
 pub(super) fn names(tenants: &BTreeSet<TenantId>) -> String {
     tenants.iter().map(TenantId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Those that were not seen, and of which all that is known fits the database of `own` as well.
+pub(super) fn alike(
+    own: &TenantReport,
+    report: &Report,
+    known: &BTreeMap<TenantId, Identity>,
+) -> BTreeSet<TenantId> {
+    let unseen = report.tenants.iter().filter(|it| it.id != own.id && !was_seen(it));
+    let alike = unseen.filter(|it| known.get(&it.id).is_some_and(|it| could_be(it, own)));
+    alike.map(|it| it.id.clone()).collect()
+}
+
+/// The identity that each tenant's own database is known by.
+pub(super) async fn known(daemon: &Daemon) -> anyhow::Result<BTreeMap<TenantId, Identity>> {
+    let known = daemon.stored("read the known identities", |store| Ok(store.baselines()?));
+    let own = known.await?.into_iter().filter(|it| it.target == TargetName::DatabaseUrl);
+    Ok(own.map(|it| (it.tenant, it.identity)).collect())
 }
 
 fn was_seen(tenant: &TenantReport) -> bool {
@@ -159,7 +167,7 @@ pub(super) async fn examine(course: &mut Course<'_>) -> Result<(), Trouble> {
     let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
     loop {
         let report = connect::alone(course).await?;
-        let (health, why) = health(&report, course.tenant());
+        let (health, why) = health(&report, &course.visited());
         match health {
             Health::Healthy | Health::Degraded => return Ok(()),
             Health::Unhealthy | Health::Unknown if patience.wait().await => {}

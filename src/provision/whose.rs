@@ -84,7 +84,7 @@ async fn neighbours(course: &Course<'_>, row: RawRow) -> Result<BTreeSet<TenantI
 async fn row(course: &Course<'_>, reference: &str) -> Result<Option<RawRow>, Trouble> {
     let known = course.work.reference.as_deref().is_none_or(|it| it == reference);
     if known && course.work.url().is_some() {
-        return login(course.tenant(), &course.work).map(Some);
+        return login(&course.visited(), &course.work).map(Some);
     }
     if !comes_up(course, reference).await? {
         return Ok(None);
@@ -98,7 +98,7 @@ async fn row(course: &Course<'_>, reference: &str) -> Result<Option<RawRow>, Tro
         Err(error) => return Err(Trouble::of(error)),
     }
     work.reference = Some(reference.into());
-    login(course.tenant(), &work).map(Some)
+    login(&course.visited(), &work).map(Some)
 }
 
 async fn comes_up(course: &Course<'_>, reference: &str) -> Result<bool, Trouble> {

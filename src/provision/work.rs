@@ -6,6 +6,7 @@
 //! Invariant: no `Debug`. Whatever holds one cannot be written to a log by accident.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rand::distr::{Alphanumeric, SampleString};
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::fingerprint::Digest256;
 use crate::model::tenant::{InvalidTenantId, TenantId};
+use crate::moving::selection::{Company, Selection, Wish};
+use crate::moving::summary::Summary;
 use crate::registry::row::{RawMonitor, RawRow};
 use crate::secret::Secret;
 
@@ -56,9 +59,15 @@ pub struct Work {
     /// Of the database, for the application.
     #[serde(default)]
     url: Option<String>,
+    /// What our stamp was written over, in a database that was brought.
+    #[serde(default)]
+    pub stamped_over: Option<StampedOver>,
     /// Of a tenant that leaves.
     #[serde(default)]
     pub leaving: Option<Leaving>,
+    /// Of a tenant that moves.
+    #[serde(default)]
+    pub moving: Option<Box<Moving>>,
 }
 
 /// What is kept of a tenant that leaves, until it is gone.
@@ -69,17 +78,71 @@ pub struct Leaving {
     pub row: Option<RawRow>,
     /// Until then it can be called back, in microseconds since 1970.
     pub until: i64,
+    /// Where its last backup goes; `None` for none.
+    #[serde(default)]
+    pub backup: Option<PathBuf>,
+}
+
+/// What stood in the stamp's place before.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StampedOver {
+    /// The comment of its schema; `None` where there was no schema.
+    pub comment: Option<Box<str>>,
+}
+
+/// What is kept of a tenant that moves. It stays when the operation has ended: nothing else knows the way to the database
+/// that was left behind.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Moving {
+    pub tenant: Box<str>,
+    /// As the registry had it.
+    pub before: RawRow,
+    /// Of the old database, for the application.
+    url: String,
+    pub wish: Wish,
+    pub company: Company,
+    /// As they were when it was copied.
+    #[serde(default)]
+    pub chosen: Option<Selection>,
+    #[serde(default)]
+    pub summary: Option<Summary>,
+}
+
+impl Moving {
+    pub fn new(before: RawRow, url: &Secret, wish: Wish, company: Company) -> Self {
+        let tenant = before.id.clone();
+        let url = url.expose().to_owned();
+        Self { tenant, before, url, wish, company, chosen: None, summary: None }
+    }
+
+    pub fn url(&self) -> Secret {
+        Secret::new(self.url.as_str())
+    }
+}
+
+/// Whom a new database is looked at as while its tenant still has another one: compared with that one, too.
+pub fn stand_in(tenant: &TenantId) -> TenantId {
+    // Only an id that is as long as one can be leaves no room.
+    TenantId::parse(&format!("{tenant}.rehome")).unwrap_or_else(|_| tenant.clone())
 }
 
 impl Work {
     pub fn new(request: Request) -> Self {
         let password = Alphanumeric.sample_string(&mut rand::rng(), PASSWORD_LENGTH);
         let url = request.database_url.as_deref().map(str::to_owned);
-        Self { request, password, reference: None, url, leaving: None }
+        Self {
+            request,
+            password,
+            reference: None,
+            url,
+            stamped_over: None,
+            leaving: None,
+            moving: None,
+        }
     }
 
-    /// Of a tenant that can be called back until then.
-    pub fn leaving(tenant: &TenantId, until: Timestamp) -> Self {
+    /// Of a tenant that can be called back until then, and whose last backup goes there.
+    pub fn leaving(tenant: &TenantId, until: Timestamp, backup: Option<PathBuf>) -> Self {
         let request = Request {
             subdomain: tenant.as_str().into(),
             name: tenant.as_str().into(),
@@ -87,8 +150,20 @@ impl Work {
             labels: BTreeMap::new(),
             database_url: None,
         };
-        let leaving = Some(Leaving { row: None, until: until.as_microsecond() });
-        Self { request, password: String::new(), reference: None, url: None, leaving }
+        let leaving = Some(Leaving { row: None, until: until.as_microsecond(), backup });
+        Self { leaving, password: String::new(), ..Self::new(request) }
+    }
+
+    pub fn moving(moving: Moving) -> Self {
+        let name = |it: &Option<Box<str>>| it.clone().unwrap_or_else(|| moving.tenant.clone());
+        let request = Request {
+            subdomain: name(&moving.before.subdomain),
+            name: name(&moving.before.name),
+            environment: moving.before.environment.clone(),
+            labels: moving.before.labels.clone(),
+            database_url: None,
+        };
+        Self { moving: Some(Box::new(moving)), ..Self::new(request) }
     }
 
     pub fn password(&self) -> Secret {
@@ -105,6 +180,9 @@ impl Work {
 
     /// As the registry would have it once it is active.
     pub fn row(&self, tenant: &TenantId) -> RawRow {
+        if let Some(moving) = &self.moving {
+            return self.moved(moving);
+        }
         RawRow {
             id: tenant.as_str().into(),
             database_url: self.url.as_deref().map(Into::into),
@@ -117,9 +195,33 @@ impl Work {
         }
     }
 
+    /// Further ways to the old database, a password apart from its URL and a login of ours there lead nowhere now.
+    fn moved(&self, moving: &Moving) -> RawRow {
+        RawRow {
+            database_url: self.url.as_deref().map(Into::into),
+            project_id: self.reference.clone(),
+            password: None,
+            endpoints: BTreeMap::new(),
+            monitor: None,
+            region: None,
+            ..moving.before.clone()
+        }
+    }
+
     /// As it is visited before it is active: with its own login, because ours may only come with the setup.
     pub fn row_to_look_at(&self, tenant: &TenantId, user: &str, password: &Secret) -> RawRow {
         let monitor = RawMonitor { user: user.into(), password: password.expose().into() };
-        RawRow { monitor: Some(Box::new(monitor)), ..self.row(tenant) }
+        let row = match &self.moving {
+            None => self.row(tenant),
+            // It is to be a copy, and bears the tenant's stamp already.
+            Some(moving) => RawRow {
+                id: tenant.as_str().into(),
+                database_url: self.url.as_deref().map(Into::into),
+                project_id: self.reference.clone(),
+                clone_of: Some(moving.tenant.clone()),
+                ..RawRow::default()
+            },
+        };
+        RawRow { monitor: Some(Box::new(monitor)), ..row }
     }
 }

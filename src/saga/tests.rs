@@ -98,15 +98,18 @@ fn drive(kind: OperationKind, plan: Plan) -> (OperationState, World) {
 
 #[test]
 fn whole_or_not_at_all_whichever_step_fails_and_wherever_it_dies() {
-    for dies_after in 0..40 {
+    for (kind, dies_after) in [OperationKind::Provision, OperationKind::Rehome]
+        .into_iter()
+        .flat_map(|kind| (0..40).map(move |it| (kind, it)))
+    {
         let plan = Plan { dies_after, ..Plan::default() };
-        let (state, world) = drive(OperationKind::Provision, plan);
+        let (state, world) = drive(kind, plan);
         assert_eq!(state, OperationState::Succeeded);
-        assert_eq!(world.there, Step::PROVISION);
-        for fails in Step::PROVISION {
+        assert_eq!(world.there, kind.steps());
+        for fails in kind.steps().iter().copied() {
             let plan = Plan { fails: Some(fails), dies_after, ..Plan::default() };
-            let (state, world) = drive(OperationKind::Provision, plan);
-            assert_eq!(state, OperationState::RolledBack, "{fails:?} {dies_after}");
+            let (state, world) = drive(kind, plan);
+            assert_eq!(state, OperationState::RolledBack, "{kind:?} {fails:?} {dies_after}");
             assert_eq!(world.there, []);
         }
     }
@@ -147,9 +150,33 @@ fn what_cannot_be_undone_is_not_turned_back() {
         let plan = Plan { cancelled_before: Some(Step::Bury), ..Plan::default() };
         assert_eq!(drive(kind, plan).0, OperationState::Succeeded);
     }
-    let plan = Plan { cancelled_before: Some(Step::DeleteProject), ..Plan::default() };
-    let (state, world) = drive(kind, plan);
-    assert_eq!((state, world.there), (OperationState::RolledBack, vec![]));
+    for cancelled in [Step::Grace, Step::Backup, Step::DeleteProject] {
+        let plan = Plan { cancelled_before: Some(cancelled), ..Plan::default() };
+        let (state, world) = drive(kind, plan);
+        assert_eq!((state, world.there), (OperationState::RolledBack, vec![]), "{cancelled:?}");
+    }
+}
+
+#[test]
+fn a_tenant_whose_backup_fails_is_called_back() {
+    for dies_after in 0..20 {
+        let plan = Plan { fails: Some(Step::Backup), dies_after, ..Plan::default() };
+        let (state, world) = drive(OperationKind::Deprovision, plan);
+        assert_eq!((state, world.there), (OperationState::RolledBack, vec![]), "{dies_after}");
+        let begun =
+            world.log.iter().any(|it| it.happened == Happened::Started(Step::DeleteProject));
+        assert!(!begun, "nothing is deleted");
+    }
+}
+
+#[test]
+fn what_a_step_notes_is_shown_and_decides_nothing() {
+    let (_, mut world) = drive(OperationKind::Deprovision, Plan::default());
+    world.note(Happened::Noted(Step::Backup, "there".into()));
+    assert_eq!(state(OperationKind::Deprovision, &world.log), OperationState::Succeeded);
+    let views = steps(OperationKind::Deprovision, &world.log);
+    let backup = views.iter().find(|it| it.step == Step::Backup).unwrap();
+    assert_eq!((backup.state, backup.note.as_deref()), (StepState::Succeeded, Some("there")));
 }
 
 #[test]

@@ -1,9 +1,5 @@
 //! Runs the platform's own setup command, as a group that cannot outlive us.
 //!
-//! Why a shell stands over it: it waits for the command and for the end of its own input at once. When our end of that
-//! pipe closes, at the limit, when it is called off or because we died, it kills the whole group, and what the command
-//! started with it. Only what leaves its group on purpose, as daemons do, gets away.
-//!
 //! Why so little of our environment: it holds our own tokens and passwords, and a setup script prints its environment
 //! sooner or later.
 //!
@@ -15,7 +11,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -27,18 +23,8 @@ use tokio_util::sync::CancellationToken;
 use super::mask::Mask;
 use super::said::Said;
 use super::{SetupError, SetupTenant};
+use crate::leash;
 use crate::secret::Secret;
-
-/// The shell leads the group, so `0` is everything in it. The watcher outlives the shell, and so does the group's number:
-/// what the command left behind is killed as well.
-const GUARD: &str = r#"
-exec 3<&0
-"$@" </dev/null 3<&- &
-command=$!
-( while read -r _; do :; done; kill -s KILL 0 ) <&3 3<&- >/dev/null 2>&1 &
-exec 3<&- </dev/null
-wait "$command"
-"#;
 
 /// What a program needs to find itself, its home, its language and its roots of trust. Nothing that is ours.
 const PASSED_ON: [&str; 11] = [
@@ -127,18 +113,13 @@ pub(super) async fn run(
 }
 
 fn shell(job: &Job<'_>, program: &Path) -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", GUARD, "sh"]).arg(program).args(job.arguments).env_clear();
+    let mut command = leash::command(program);
+    command.args(job.arguments);
     command.envs(PASSED_ON.iter().filter_map(|it| Some((it, std::env::var_os(it)?))));
     command
         .env("DATABASE_URL", job.url.expose())
         .env("TENANT_NAME", job.tenant.name)
-        .env("TENANT_SUBDOMAIN", job.tenant.subdomain)
-        .process_group(0)
-        .kill_on_drop(true)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .env("TENANT_SUBDOMAIN", job.tenant.subdomain);
     command
 }
 

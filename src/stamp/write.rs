@@ -73,6 +73,8 @@ pub enum Writer {
 pub struct Draft {
     tenant: TenantId,
     text: Box<str>,
+    /// The comment of the schema as it is; `None` where there is no schema.
+    before: Option<Box<str>>,
     session: Session,
     limit: Duration,
 }
@@ -111,13 +113,19 @@ pub async fn draft(
         nonce: URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>()).into(),
         at: now,
     };
-    Ok(Draft { tenant: tenant.clone(), text: keys.sign(&stamp), session, limit })
+    let before = place.schema.map(|it| it.comment.into());
+    Ok(Draft { tenant: tenant.clone(), text: keys.sign(&stamp), before, session, limit })
 }
 
 impl Draft {
     /// What the store is to remember before it is written.
     pub fn intended(&self, target: &TargetName) -> SeenStamp {
         SeenStamp { tenant: self.tenant.clone(), target: target.clone(), text: self.text.clone() }
+    }
+
+    /// What it would be written over: see `erase`.
+    pub fn before(&self) -> Option<&str> {
+        self.before.as_deref()
     }
 
     /// For whoever writes it instead of us.
@@ -170,7 +178,10 @@ const LOOK: &str = "SELECT d.oid, pg_catalog.pg_is_in_recovery(), CURRENT_USER, 
 const SYSTEM: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
 
 /// Begins the transaction; then what stands there, and the server's identifier where the role may see it.
-async fn look(session: &mut Session, limit: Duration) -> Result<(Rows, Option<u64>), Failure> {
+pub(super) async fn look(
+    session: &mut Session,
+    limit: Duration,
+) -> Result<(Rows, Option<u64>), Failure> {
     let millis = limit.as_millis().clamp(1, i32::MAX as u128);
     let begin = format!(
         "BEGIN; SET LOCAL statement_timeout = {millis}; SET LOCAL lock_timeout = {millis}; \
@@ -195,24 +206,24 @@ fn cell(rows: &Rows, column: usize) -> Option<&str> {
 
 /// What stands there now.
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     database_oid: u32,
     standby: bool,
     user: String,
-    schema: Option<Schema>,
+    pub(super) schema: Option<Schema>,
 }
 
 #[derive(Debug)]
-struct Schema {
-    comment: String,
+pub(super) struct Schema {
+    pub(super) comment: String,
     owner: String,
     /// We are its owner, or may act as one.
     ours: bool,
-    filled: bool,
+    pub(super) filled: bool,
 }
 
 impl Place {
-    fn read(rows: &Rows) -> Option<Self> {
+    pub(super) fn read(rows: &Rows) -> Option<Self> {
         let yes = |column| Some(cell(rows, column)? == "t");
         let text = |column| cell(rows, column).map(ToOwned::to_owned);
         let schema = || {

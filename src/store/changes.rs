@@ -13,18 +13,7 @@ const CHANGES_AT_MOST: u32 = 10_000;
 
 impl Store {
     pub fn add_change(&self, change: &Change) -> Result<(), StoreError> {
-        self.write("store a change", |transaction| {
-            transaction.execute(
-                "INSERT INTO changes (body, until) VALUES (?1, ?2)",
-                params![rows::change_text(change)?, rows::micros(change.until)],
-            )?;
-            transaction.execute(
-                "DELETE FROM changes WHERE number IN
-                     (SELECT number FROM changes ORDER BY number DESC LIMIT -1 OFFSET ?1)",
-                [CHANGES_AT_MOST],
-            )?;
-            Ok(())
-        })
+        self.write("store a change", |transaction| add(transaction, change))
     }
 
     /// Those that have not ended, in the order in which they were recorded; some may yet have to begin.
@@ -52,6 +41,19 @@ impl Store {
             collect(transaction, sql, params![tenant.as_str(), at_most])
         })
     }
+}
+
+pub(super) fn add(transaction: &Transaction<'_>, change: &Change) -> Result<(), Fault> {
+    transaction.execute(
+        "INSERT INTO changes (body, until) VALUES (?1, ?2)",
+        params![rows::change_text(change)?, rows::micros(change.until)],
+    )?;
+    transaction.execute(
+        "DELETE FROM changes WHERE number IN
+             (SELECT number FROM changes ORDER BY number DESC LIMIT -1 OFFSET ?1)",
+        [CHANGES_AT_MOST],
+    )?;
+    Ok(())
 }
 
 fn collect(

@@ -164,6 +164,20 @@ impl Store {
         })
     }
 
+    /// Lets go of what those operations have claimed that made projects for the tenant, of which none is left.
+    pub fn release_gone(&self, tenant: &TenantId) -> Result<(), StoreError> {
+        self.write("let go of what is gone", |transaction| {
+            transaction
+                .prepare_cached(
+                    "DELETE FROM claims WHERE operation IN
+                         (SELECT operation FROM projects WHERE tenant = ?1
+                          GROUP BY operation HAVING count(*) = count(gone_at))",
+                )?
+                .execute([tenant.as_str()])?;
+            Ok(())
+        })
+    }
+
     /// Notes that the tenants were found in the operation's database.
     pub fn tie(
         &self,
@@ -190,5 +204,43 @@ impl Store {
             })?;
             found.collect()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::url::StoreUrl;
+    use super::*;
+
+    fn id(name: &str) -> TenantId {
+        TenantId::parse(name).unwrap()
+    }
+
+    /// A process that died between the end of a project and the end of its claim finds no project, and the claim.
+    #[test]
+    fn what_is_claimed_for_projects_that_are_gone_is_let_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreUrl::Sqlite(directory.path().join("w.db")), None).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let (first, second, other) = (OperationId::of(1), OperationId::of(2), OperationId::of(3));
+        for (reference, operation, tenant) in
+            [("p1", &first, "acme"), ("p2", &second, "acme"), ("p3", &other, "globex")]
+        {
+            let given = Given {
+                provider: "local".into(),
+                reference: reference.into(),
+                operation: operation.clone(),
+                tenant: id(tenant),
+            };
+            store.give_project(&given, now).unwrap();
+            let identity = BTreeSet::from([reference.to_owned()]);
+            assert_eq!(store.claim(operation, &id(tenant), &identity).unwrap(), Claimed::ByUs);
+        }
+        store.project_gone("local", "p1", now).unwrap();
+        store.project_gone("local", "p3", now).unwrap();
+        store.release_gone(&id("acme")).unwrap();
+        assert_eq!(store.claimant("p1").unwrap(), None);
+        assert_eq!(store.claimant("p2").unwrap(), Some(second), "it still stands");
+        assert_eq!(store.claimant("p3").unwrap(), Some(other), "it is another tenant's");
     }
 }

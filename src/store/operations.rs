@@ -235,10 +235,10 @@ impl Store {
     }
 }
 
-const COLUMNS: &str = "number, id, kind, tenant, state, started_at, finished_at";
+pub(super) const COLUMNS: &str = "number, id, kind, tenant, state, started_at, finished_at";
 
 /// The row without its log, and its number.
-fn head(row: &Row<'_>) -> Result<(i64, Operation), Fault> {
+pub(super) fn head(row: &Row<'_>) -> Result<(i64, Operation), Fault> {
     let finished_at: Option<i64> = row.get(6)?;
     let operation = Operation {
         id: rows_of::id(&row.get::<_, String>(1)?)?,
@@ -264,7 +264,7 @@ fn whole(
         .transpose()
 }
 
-fn with_log(
+pub(super) fn with_log(
     transaction: &Transaction<'_>,
     (number, operation): (i64, Operation),
 ) -> Result<Operation, Fault> {
@@ -279,7 +279,7 @@ fn with_log(
     Ok(Operation { log: found.collect::<Result<_, _>>()?, ..operation })
 }
 
-fn note(
+pub(super) fn note(
     transaction: &Transaction<'_>,
     id: &OperationId,
     event: &Event,
@@ -333,7 +333,9 @@ fn prune(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Fault> {
     let oldest = now.checked_sub(OVER_KEPT).unwrap_or(Timestamp::MIN);
     transaction
         .prepare_cached(
+            // What led to a database that was left behind is kept: it is all that is known of the way there.
             "DELETE FROM operations WHERE state IN ('succeeded', 'rolled_back')
+                 AND NOT (kind = 'rehome' AND state = 'succeeded')
                  AND (finished_at < ?1 OR number IN
                      (SELECT number FROM operations WHERE state IN ('succeeded', 'rolled_back')
                       ORDER BY number DESC LIMIT -1 OFFSET ?2))",

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::Store;
 use super::error::{Fault, StoreError};
-use super::rows::{self, RowError};
+use super::rows::{self, RowError, operation as rows_of};
 use super::seal::Place;
 use crate::model::operation::OperationId;
 use crate::model::tenant::TenantId;
@@ -30,6 +30,15 @@ pub struct Kept<T> {
     pub source: String,
     pub rows: Vec<T>,
     pub read_at: Timestamp,
+}
+
+/// What remains of a tenant that left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grave<T> {
+    pub tenant: TenantId,
+    pub operation: OperationId,
+    pub at: Timestamp,
+    pub row: T,
 }
 
 impl Store {
@@ -91,17 +100,50 @@ impl Store {
         })
     }
 
+    /// Sorted by tenant.
+    pub fn graves<T: DeserializeOwned>(&self) -> Result<Vec<Grave<T>>, StoreError> {
+        self.read("read the graves", |transaction| {
+            let mut all = transaction.prepare_cached(
+                "SELECT tenant, operation, at, sealed FROM graves ORDER BY tenant",
+            )?;
+            let found = all.query_and_then([], |row| {
+                let id: String = row.get(0)?;
+                let sealed = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+                let plain = self.sealer.open(Place { table: GRAVES, row: &id }, sealed)?;
+                Ok(Grave {
+                    tenant: rows::tenant(&id)?,
+                    operation: rows_of::id(&row.get::<_, String>(1)?)?,
+                    at: rows::time("at", row.get(2)?)?,
+                    row: rows::sealed_row(GRAVES, &plain)?,
+                })
+            })?;
+            found.collect()
+        })
+    }
+
+    pub fn close_graves(&self, tenants: &BTreeSet<TenantId>) -> Result<(), StoreError> {
+        self.write("close graves", |transaction| {
+            let mut close = transaction.prepare_cached("DELETE FROM graves WHERE tenant = ?1")?;
+            tenants.iter().try_for_each(|it| Ok(close.execute([it.as_str()]).map(drop)?))
+        })
+    }
+
     /// Of the store's own tenants.
     pub fn tenant<T: DeserializeOwned>(&self, id: &TenantId) -> Result<Option<T>, StoreError> {
-        self.read("read a tenant", |transaction| {
-            let mut select =
-                transaction.prepare_cached("SELECT sealed FROM tenants WHERE id = ?1")?;
-            let sealed: Option<Vec<u8>> =
-                select.query_row([id.as_str()], |row| row.get(0)).optional()?;
-            let Some(sealed) = sealed else { return Ok(None) };
-            let plain = self.sealer.open(Place { table: TENANTS, row: id.as_str() }, &sealed)?;
-            Ok(Some(rows::sealed_row(TENANTS, &plain)?))
-        })
+        self.read("read a tenant", |transaction| self.get_tenant(transaction, id))
+    }
+
+    pub(super) fn get_tenant<T: DeserializeOwned>(
+        &self,
+        transaction: &Transaction<'_>,
+        id: &TenantId,
+    ) -> Result<Option<T>, Fault> {
+        let mut select = transaction.prepare_cached("SELECT sealed FROM tenants WHERE id = ?1")?;
+        let sealed: Option<Vec<u8>> =
+            select.query_row([id.as_str()], |row| row.get(0)).optional()?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let plain = self.sealer.open(Place { table: TENANTS, row: id.as_str() }, &sealed)?;
+        Ok(Some(rows::sealed_row(TENANTS, &plain)?))
     }
 
     /// Sorted by id.
@@ -200,4 +242,30 @@ impl Store {
 /// With the number of parts: a source whose last part was cut off would pass for a smaller fleet.
 fn part_name(part: i64, parts: i64, source: &str) -> String {
     format!("{part}/{parts} {source}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::url::StoreUrl;
+    use super::*;
+
+    #[test]
+    fn whoever_left_is_remembered_until_the_grave_is_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreUrl::Sqlite(directory.path().join("w.db")), None).unwrap();
+        let id = |name: &str| TenantId::parse(name).unwrap();
+        let (first, again) = (OperationId::of(1), OperationId::of(2));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        store.bury_tenant(&id("globex"), &first, &"row 1", at(1)).unwrap();
+        store.bury_tenant(&id("acme"), &first, &"row 2", at(2)).unwrap();
+        store.bury_tenant(&id("acme"), &again, &"row 3", at(3)).unwrap();
+        let told = |store: &Store| -> Vec<String> {
+            let graves = store.graves::<String>().unwrap().into_iter();
+            graves.map(|it| format!("{} {} {}", it.tenant, it.row, it.at.as_second())).collect()
+        };
+        assert_eq!(told(&store), ["acme row 3 3", "globex row 1 1"]);
+        assert_eq!(store.graves::<String>().unwrap()[0].operation, again);
+        store.close_graves(&[id("acme"), id("nobody")].into()).unwrap();
+        assert_eq!(told(&store), ["globex row 1 1"]);
+    }
 }

@@ -96,6 +96,7 @@ fn run(size: u32) {
         changes: &[],
         answered_before: &BTreeSet::new(),
         leftovers: &[],
+        graves: None,
         inventory: None,
         policy: &Policy::default(),
         now,

@@ -9,9 +9,10 @@ const { DRAWN, ASSETS, ONLY = "" } = process.env;
 
 // Which views are looked at in which fleet: one tenant and one finding say as much as all.
 const VIEWS = {
-  demo: ["index", "running", "stale", "notice", "map", "findings", "finding", "tenant-hooli", "tenant-wonka", "login", "api", "nothing"],
+  demo: ["index", "running", "stale", "notice", "map", "findings", "finding", "tenant-hooli", "tenant-wonka", "login", "api", "nothing",
+    "operations", "operations-new", "operations-refused", "operations-running", "operations-undoing", "operations-rolled-back", "operations-stuck", "operations-leaving"],
   everything: ["index", "map", "findings", "finding", "tenant-ill-query-failed"],
-  hostile: ["index", "map", "findings", "finding", "tenant-acme"],
+  hostile: ["index", "map", "findings", "finding", "tenant-acme", "operations", "operations-refused", "operations-stuck", "operations-settled"],
   large: ["index", "map", "findings", "finding"],
   clean: ["index", "map", "findings"],
   empty: ["index"],
@@ -19,6 +20,7 @@ const VIEWS = {
 };
 
 function file(fleet, view) {
+  if (view.startsWith("operations")) return `${view}.html`;
   if (view !== "finding") return `${view.replace(/^tenant-/, "tenants-")}.html`;
   const findings = readdirSync(join(DRAWN, fleet)).sort().filter((it) => it.startsWith("findings-"));
   const says = (it) => readFileSync(join(DRAWN, fleet, it), "utf8").includes("read and write the same database");
@@ -34,7 +36,7 @@ const TYPES = { css: "text/css; charset=utf-8", js: "text/javascript; charset=ut
 
 function serve(request, response) {
   const path = new URL(request.url, "http://localhost").pathname;
-  if (path === "/live") {
+  if (path === "/live" || path.startsWith("/api/v1/operations/")) {
     response.writeHead(200, { "Content-Type": "text/event-stream" });
     return;
   }
@@ -68,9 +70,9 @@ for (const theme of THEMES) {
     await context.close();
   }
 }
-// Those of the README: what fits into a window.
-if (!ONLY) {
-  const views = [["overview", "running", "light", "desk"], ["map", "map", "light", "desk"], ["finding", "finding", "dark", "desk"], ["telephone", "index", "dark", "telephone"]];
+// Those of the README: what fits into a window. `ONLY=readme` draws nothing else.
+if (!ONLY || ONLY === "readme") {
+  const views = [["overview", "running", "light", "desk"], ["map", "map", "light", "desk"], ["finding", "finding", "dark", "desk"], ["telephone", "index", "dark", "telephone"], ["operation", "operations-undoing", "light", "desk"]];
   for (const [name, view, theme, size] of views) {
     const { context, page } = await open(browser, theme, size);
     await page.goto(`${base}/demo/${file("demo", view)}`);

@@ -36,7 +36,7 @@ async function first(page, start) {
 }
 
 async function everyView(page, theme, size) {
-  for (const [name, path] of [["overview", "/"], ["map", "/map"], ["findings", "/findings"], ["api", "/api"]]) {
+  for (const [name, path] of [["overview", "/"], ["map", "/map"], ["findings", "/findings"], ["operations", "/operations"], ["api", "/api"]]) {
     await page.goto(at(path));
     await look(page, name, theme, size);
   }

@@ -30,6 +30,7 @@ use watertight::model::report::Report;
 use watertight::monitor::Monitor;
 use watertight::probe::{ProbeOptions, Prober};
 use watertight::provision::Provisioner;
+use watertight::provision::options::Equipment;
 use watertight::report::json;
 use watertight::route::keyring::{Keyring, Source};
 use watertight::scan::ScanLimits;
@@ -69,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) registry: &'static str,
     /// What the store holds before the first request.
     pub(crate) before: Option<Report>,
+    /// As `[provision]` gives it. What begins is kept and goes no further.
+    pub(crate) equipment: Option<Arc<Equipment>>,
 }
 
 /// A tenant that refuses at once, and one that keeps a scan waiting.
@@ -94,7 +97,8 @@ database_url = "postgres://app:secret@127.0.0.1:1/acme"
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { options: guarded(), registry: QUICK, before: Some(sample::everything().0) }
+        let before = Some(sample::everything().0);
+        Self { options: guarded(), registry: QUICK, before, equipment: None }
     }
 }
 
@@ -143,7 +147,7 @@ impl House {
         let (options, options_read) = watch::channel(Arc::new(plan.options));
         let (ready, ready_read) = watch::channel(Ready { configuration: true, schedule: true });
         let keyring = Arc::new(Keyring::default());
-        let (_, equipment) = watch::channel(None);
+        let (_, equipment) = watch::channel(plan.equipment);
         let served = Served {
             daemon: Arc::clone(&daemon),
             options: options_read,

@@ -8,16 +8,17 @@ use watertight::http::options::{Limits, Options};
 use watertight::http::role::Role;
 use watertight::page::ROUTES;
 
+use crate::courses;
 use crate::house::{House, LIMIT, Plan, answer, guarded, refused, secret, token, with_limits};
 
 /// A browser with its one cookie.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     house: &'a House,
     cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    async fn login(house: &'a House, role: Role) -> Self {
+    pub(crate) async fn login(house: &'a House, role: Role) -> Self {
         let form = format!("token={}&next=/findings?kind=shared_database&csrf=", secret(role));
         let response = post_form(house, "/login", &form).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
@@ -26,28 +27,28 @@ impl<'a> Browser<'a> {
         Self { house, cookie }
     }
 
-    fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         page(self.house, path).header(COOKIE, &self.cookie)
     }
 
-    async fn see(&self, path: &str) -> String {
+    pub(crate) async fn see(&self, path: &str) -> String {
         let response = self.get(path).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         response.text().await.unwrap()
     }
 
-    fn post(&self, path: &str, form: &str) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str, form: &str) -> RequestBuilder {
         post_form(self.house, path, form).header(COOKIE, &self.cookie)
     }
 
-    async fn csrf(&self) -> String {
+    pub(crate) async fn csrf(&self) -> String {
         let page = self.see("/").await;
         let (_, rest) = page.split_once("name=\"csrf\" value=\"").expect("a form");
         rest.split('"').next().unwrap().to_owned()
     }
 }
 
-fn page(house: &House, path: &str) -> RequestBuilder {
+pub(crate) fn page(house: &House, path: &str) -> RequestBuilder {
     house.ask(Method::GET, path).header("accept", "text/html,*/*;q=0.8")
 }
 
@@ -60,7 +61,7 @@ fn post_form(house: &House, path: &str, form: &str) -> RequestBuilder {
         .body(form.to_owned())
 }
 
-fn location(response: &Response) -> &str {
+pub(crate) fn location(response: &Response) -> &str {
     response.headers()[LOCATION].to_str().unwrap()
 }
 
@@ -136,11 +137,18 @@ async fn every_view_is_drawn_for_whoever_may_read() {
     let browser = Browser::login(&house, Role::Viewer).await;
     let (_, findings) = answer(house.get("/api/v1/findings?kind=shared_database")).await;
     let finding = findings["findings"][0]["id"].as_str().unwrap();
+    let operation = courses::begin(&house, 1, "acme");
+    // A viewer is not shown the form for a new tenant.
+    let others = ["/live", "/assets/{name}", "/operations/new"];
     for (method, pattern) in ROUTES {
-        if *method != "GET" || ["/live", "/assets/{name}"].contains(pattern) {
+        if *method != "GET" || others.contains(pattern) {
             continue;
         }
-        let id = if pattern.contains("findings") { finding } else { "acme" };
+        let id = match pattern {
+            it if it.contains("findings") => finding,
+            it if it.contains("operations") => operation.as_str(),
+            _ => "acme",
+        };
         let path = pattern.replace("{id}", id);
         let response = browser.get(&path).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{path}");
@@ -155,6 +163,7 @@ async fn every_view_is_drawn_for_whoever_may_read() {
     }
     let shown = browser.see("/tenants/acme").await;
     assert!(shown.contains("Shared host"), "its findings are told");
+    assert!(shown.contains(&format!("/operations/{operation}")), "what is done with it is told");
     house.leave().await;
 }
 

@@ -89,7 +89,13 @@ async fn house_of(published: &Published, pause: Duration, rows: &Path) -> House 
         sample::finding(Kind::ForeignStamp, Severity::Critical, &["acme", "globex"]),
     ];
     let registry = format!("[[sources]]\nkind = 'file'\npath = '{}'\n", rows.display());
-    let house = House::of(Plan { options, registry: registry.leak(), before: Some(before) }).await;
+    let house = House::of(Plan {
+        options,
+        registry: registry.leak(),
+        before: Some(before),
+        equipment: None,
+    })
+    .await;
     // Ways are known as soon as a scan has read the registry.
     let scanned = house.post("/api/v1/scans?wait=true", &json!({})).send().await.unwrap();
     assert_eq!(scanned.status(), StatusCode::OK);

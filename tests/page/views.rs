@@ -7,14 +7,21 @@ use serde_json::json;
 use watertight::model::finding::{Health, Verdict};
 use watertight::model::fingerprint::Digest256;
 use watertight::model::observation::Cause;
+use watertight::model::operation::Operation;
+use watertight::model::preflight::{Check, CheckName};
 use watertight::model::report::Summary;
-use watertight::page::frame::{Frame, Progress, Reach, Running, Viewer};
+use watertight::page::frame::{Frame, Progress, Provisioning, Reach, Running, Viewer};
 use watertight::page::history::{Change, Latency};
+use watertight::page::newcomer::{Database, Refusal, Wanted};
 use watertight::page::query::Query;
 use watertight::page::trend::Point;
-use watertight::page::{finding, findings, login, map, overview, problem, reference, tenant};
+use watertight::page::{
+    finding, findings, login, map, newcomer, operation, operations, overview, problem, reference,
+    tenant,
+};
 use watertight::standing::Standing;
 
+use super::courses;
 use super::fleets::{before, now};
 
 pub(crate) const OPERATOR: Viewer<'_> = Viewer { name: Some("sam"), reach: Reach::Operates };
@@ -35,7 +42,80 @@ pub(crate) fn frame(standing: Option<&Standing>) -> Frame<'_> {
         version: "01k5p4x0000000000000000000",
         notice: None,
         here: "/",
+        provisioning: Provisioning::Configured,
     }
+}
+
+/// As somebody sees it who makes tenants.
+pub(crate) fn provisioner(standing: Option<&Standing>) -> Frame<'_> {
+    let viewer = Viewer { name: Some("kim"), reach: Reach::Provisions };
+    Frame { viewer: Some(viewer), ..frame(standing) }
+}
+
+pub(crate) fn operation(frame: Frame<'_>, operation: &Operation) -> String {
+    operation::render(&operation::View { frame, operation, attempt: None }).expect("it is drawn")
+}
+
+pub(crate) fn refused_settlement(
+    frame: Frame<'_>,
+    operation: &Operation,
+    attempt: operation::Attempt<'_>,
+) -> String {
+    let view = operation::View { frame, operation, attempt: Some(attempt) };
+    operation::render(&view).expect("it is drawn")
+}
+
+pub(crate) fn operations(
+    frame: Frame<'_>,
+    query: &Query,
+    operations: &[Operation],
+    total: usize,
+) -> String {
+    let view = operations::View { frame, query, operations, total };
+    operations::render(&view).expect("it is drawn")
+}
+
+pub(crate) fn newcomer(
+    frame: Frame<'_>,
+    wanted: Wanted<'_>,
+    refusal: Option<Refusal<'_>>,
+) -> String {
+    let view = newcomer::View { frame, nonce: "bm9uY2Utb2YtYS1wYWdl", wanted, refusal };
+    newcomer::render(&view).expect("it is drawn")
+}
+
+/// What is done with tenants, as a provisioner sees it, with `told` from outside.
+pub(crate) fn provisioning(standing: Option<&Standing>, told: &str) -> Vec<(String, String)> {
+    let frame = provisioner(standing);
+    let all = courses::all(told);
+    let list: Vec<Operation> = all.iter().map(|(_, it)| it.clone()).collect();
+    let mut views = vec![
+        ("/operations".to_owned(), operations(frame, &Query::default(), &list, list.len())),
+        ("/operations/new".to_owned(), newcomer(frame, Wanted::default(), None)),
+        ("/operations/refused".to_owned(), refused_newcomer(frame, told)),
+    ];
+    for (name, it) in &all {
+        views.push((format!("/operations/{name}"), operation(frame, it)));
+    }
+    views
+}
+
+/// With checks of every end, and all that somebody can type.
+fn refused_newcomer(frame: Frame<'_>, told: &str) -> String {
+    let check = |name: CheckName| {
+        let ok = !matches!(name, CheckName::SubdomainAvailable | CheckName::ProviderQuota);
+        let detail = if ok { "it is as it should be".to_owned() } else { told.to_owned() };
+        Check { name, ok, detail }
+    };
+    let checks: Vec<Check> = CheckName::ALL.into_iter().take(10).map(check).collect();
+    let wanted = Wanted {
+        subdomain: told,
+        name: told,
+        environment: "production",
+        labels: told,
+        database: Database::New,
+    };
+    newcomer(frame, wanted, Some(Refusal::Preflight(&checks)))
 }
 
 pub(crate) fn running(frame: Frame<'_>) -> Frame<'_> {
@@ -76,7 +156,17 @@ pub(crate) fn reference(frame: Frame<'_>) -> String {
 pub(crate) fn tenant(frame: Frame<'_>, id: &str) -> Option<String> {
     let id = super::fleets::id(id);
     let (history, latencies) = (history(), latencies());
-    let view = tenant::View { frame, id: &id, history: &history, latencies: &latencies };
+    let operations: Vec<Operation> = courses::all(courses::PRINTED)
+        .into_iter()
+        .filter_map(|(_, it)| (it.tenant == id).then_some(it))
+        .collect();
+    let view = tenant::View {
+        frame,
+        id: &id,
+        history: &history,
+        latencies: &latencies,
+        operations: &operations,
+    };
     tenant::render(&view).expect("it is drawn")
 }
 

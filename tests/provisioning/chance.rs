@@ -47,12 +47,24 @@ pub(crate) struct Plan {
     pub(crate) kills: Vec<Duration>,
 }
 
+/// How much goes wrong with those who come. Where nearly nobody comes to be, nearly nobody leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weather {
+    Rough,
+    /// Half of those who come leave again.
+    Mild,
+}
+
 pub(crate) fn plan(stage: &Stage, seed: u64, random: &mut StdRng) -> Plan {
+    let weather = if random.random_bool(0.5) { Weather::Rough } else { Weather::Mild };
     let count = random.random_range(2..=CREATIONS);
-    let customers: Vec<Customer> = (0..count).map(|it| customer(it, random)).collect();
+    let customers: Vec<Customer> = (0..count).map(|it| customer(it, weather, random)).collect();
+    let setups: &[&str] = match weather {
+        Weather::Rough => &["", "", "", "", "tells", "fails", "hangs"],
+        Weather::Mild => &["", "", "", "", "", "tells"],
+    };
     for customer in &customers {
-        let how = *["", "", "", "", "tells", "fails", "hangs"].choose(random).unwrap();
-        stage.set_up(&customer.subdomain, how);
+        stage.set_up(&customer.subdomain, setups.choose(random).unwrap());
     }
     let kills = random.random_range(2..=5);
     let mut kills: Vec<Duration> = (0..kills).map(|_| within(KILLS, random)).collect();
@@ -65,16 +77,16 @@ pub(crate) fn plan(stage: &Stage, seed: u64, random: &mut StdRng) -> Plan {
     let share = random.random_range(0.0..0.15);
     let reads: Vec<(On, Fault)> = READS.iter().map(|it| (READ, it.clone())).collect();
     world.faults.seed(seed, share, &reads);
-    writes(&mut world, stage, count, random);
+    writes(&mut world, stage, (count, weather), random);
     Plan { customers, kills }
 }
 
-fn customer(number: usize, random: &mut StdRng) -> Customer {
+fn customer(number: usize, weather: Weather, random: &mut StdRng) -> Customer {
     let again = 0 < number && random.random_bool(0.25);
     let place = if again { random.random_range(0..number) } else { number };
-    let then = match random.random_range(0..10) {
-        0 | 1 => Then::Cancels(within(2_500, random)),
-        2 | 3 => Then::Leaves,
+    let then = match (weather, random.random_range(0..10)) {
+        (Weather::Rough, 0 | 1) | (Weather::Mild, 0) => Then::Cancels(within(2_500, random)),
+        (Weather::Rough, 2 | 3) | (Weather::Mild, 1..=5) => Then::Leaves,
         _ => Then::Stays,
     };
     Customer {
@@ -87,8 +99,17 @@ fn customer(number: usize, random: &mut StdRng) -> Customer {
 }
 
 /// The first creations and deletions meet what is drawn here; whichever comes first meets the first.
-fn writes(world: &mut World, stage: &Stage, creations: usize, random: &mut StdRng) {
-    for _ in 0..random.random_range(0..=creations * 2 / 3) {
+fn writes(
+    world: &mut World,
+    stage: &Stage,
+    (creations, weather): (usize, Weather),
+    random: &mut StdRng,
+) {
+    let most = match weather {
+        Weather::Rough => creations * 2 / 3,
+        Weather::Mild => creations / 4,
+    };
+    for _ in 0..random.random_range(0..=most) {
         let fault = if random.random_bool(0.06) {
             let taken = stage.customers.choose(random).unwrap().reference.clone();
             Fault::Fated(Fate::InUse(taken))

@@ -6,12 +6,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use rusqlite::{Connection, OpenFlags};
 use tokio::time::{Instant, sleep};
 
 use crate::chance::{Customer, REFUSED, Then};
-use crate::fake_supabase::faults::{CREATE, DELETE, Fault};
+use crate::fake_supabase::faults::{CREATE, DELETE, Fault, LIST};
 use crate::fake_supabase::projects::Fate;
 use crate::fake_supabase::routes::QUOTA;
 use crate::judge;
@@ -38,7 +39,16 @@ struct Case {
     arrange: fn(&Stage),
     /// Told to the new database by its superuser as soon as it is up.
     spoil: &'static str,
+    /// Happens to the world while the daemon is dead, each once.
+    meanwhile: &'static [Meanwhile],
     ends: &'static str,
+}
+
+/// As soon as the log has one of these entries: a step that has begun and was not done finds another world when it is done
+/// again.
+struct Meanwhile {
+    at: &'static [&'static str],
+    happens: for<'a> fn(&'a Stage) -> BoxFuture<'a, ()>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,8 +59,49 @@ enum What {
 
 const READ_ONLY: &str = "alter database postgres set default_transaction_read_only = on";
 
+/// Somebody else takes the name, between the look before the operation and the operation's own.
+const NAME_TAKEN: &[Meanwhile] = &[Meanwhile {
+    at: &["started reserve"],
+    happens: |it| Box::pin(async { it.configure_with(&it.slow_source(), &it.taken(TENANT)) }),
+}];
+
+/// A row of the registry leads to the new database.
+const FOUND_THERE: &[Meanwhile] = &[Meanwhile {
+    at: &["succeeded stamp", "started verify_unique"],
+    happens: |it| Box::pin(async { it.configure_with("", &it.intruder()) }),
+}];
+
+const READ_ONLY_LATE: &[Meanwhile] = &[Meanwhile {
+    at: &["succeeded verify_unique", "started health_check"],
+    happens: |it| Box::pin(async { assert!(spoil(it, READ_ONLY).await, "there is a database") }),
+}];
+
+/// The provider's list, which is looked through before anybody is led there, cannot be read, until the step has failed.
+const UNLISTED: &[Meanwhile] = &[
+    Meanwhile {
+        at: &["succeeded setup", "started activate"],
+        happens: |it| {
+            Box::pin(async {
+                it.fake.world().faults.script(LIST, Fault::ErrorBefore(500), ALWAYS);
+            })
+        },
+    },
+    Meanwhile {
+        at: &["failed activate", "undo_started activate"],
+        happens: |it| Box::pin(async { it.fake.world().faults.none() }),
+    },
+];
+
 fn cases() -> Vec<Case> {
-    let creation = |name, arrange, ends| Case { name, what: What::Comes, arrange, spoil: "", ends };
+    let creation = |name, arrange, ends| Case {
+        name,
+        what: What::Comes,
+        arrange,
+        spoil: "",
+        meanwhile: &[],
+        ends,
+    };
+    let overtaken = |name, meanwhile, ends| Case { meanwhile, ..creation(name, |_| (), ends) };
     let departure =
         |name, arrange, ends| Case { what: What::Leaves, ..creation(name, arrange, ends) };
     vec![
@@ -77,6 +128,13 @@ fn cases() -> Vec<Case> {
             },
             "stuck",
         ),
+        Case {
+            arrange: |it| it.configure_with(&it.slow_source(), ""),
+            ..overtaken("its name is taken", NAME_TAKEN, "rolled_back")
+        },
+        overtaken("somebody is found there", FOUND_THERE, "stuck"),
+        overtaken("it cannot serve", READ_ONLY_LATE, "rolled_back"),
+        overtaken("it cannot be swept", UNLISTED, "rolled_back"),
         creation("the setup fails", |it| it.set_up(TENANT, "fails"), "rolled_back"),
         creation("the setup hangs", |it| it.set_up(TENANT, "hangs"), "rolled_back"),
         departure("it leaves", |_| (), "succeeded"),
@@ -114,6 +172,12 @@ async fn whichever_step_fails_and_after_whichever_entry_the_daemon_dies() {
 async fn run(case: &Case, only: Option<&String>) -> BTreeSet<String> {
     let stage = Stage::new().await;
     let (life, mut daemon) = Life::begin(&stage).await;
+    if case.name == "its name is taken" {
+        // The source is read from the start.
+        (case.arrange)(&stage);
+        daemon = life.again(daemon).await;
+        crate::site::scan(&daemon).await;
+    }
     if case.what == What::Leaves {
         begin(&life, What::Comes).await;
         life.end().await;
@@ -125,10 +189,12 @@ async fn run(case: &Case, only: Option<&String>) -> BTreeSet<String> {
     daemon.kill().await;
     stage.hear(daemon.lines());
     while watch.log.runs() {
+        watch.meanwhile().await;
         let mut killable = stage.launch();
         watch.until_killed().await;
         killable.kill().await.unwrap();
     }
+    assert_eq!(watch.happened.len(), case.meanwhile.len(), "{}: {:?}", case.name, watch.seen);
     let mut daemon = stage.start().await;
     stage.hear(stage.launched());
     let told = stage::operations(&daemon).await;
@@ -146,6 +212,8 @@ struct Watch<'a> {
     only: Option<&'a String>,
     log: Log,
     seen: BTreeSet<String>,
+    /// What of `meanwhile` has happened, by its place.
+    happened: BTreeSet<usize>,
     spoilt: bool,
     late: Instant,
 }
@@ -154,7 +222,22 @@ impl<'a> Watch<'a> {
     fn of(stage: &'a Stage, case: &'a Case, only: Option<&'a String>) -> Self {
         let (seen, spoilt) = (BTreeSet::new(), case.spoil.is_empty());
         let (log, late) = (Log::open(stage), Instant::now() + LIMIT);
-        Self { stage, case, only, log, seen, spoilt, late }
+        Self { stage, case, only, log, seen, happened: BTreeSet::new(), spoilt, late }
+    }
+
+    /// While nobody runs.
+    async fn meanwhile(&mut self) {
+        for (place, it) in self.case.meanwhile.iter().enumerate() {
+            if it.at.iter().any(|it| self.seen.contains(*it)) && self.happened.insert(place) {
+                (it.happens)(self.stage).await;
+            }
+        }
+    }
+
+    /// Whether something is waiting for this entry.
+    fn awaited(&self, entry: &str) -> bool {
+        let mut waiting = self.case.meanwhile.iter().enumerate();
+        waiting.any(|(place, it)| it.at.contains(&entry) && !self.happened.contains(&place))
     }
 
     /// Or until the operation has ended.
@@ -166,7 +249,8 @@ impl<'a> Watch<'a> {
             let mut meant = false;
             for entry in entries {
                 let new = self.seen.insert(entry.clone());
-                meant |= new && self.only.is_none_or(|only| *only == entry);
+                let chosen = self.only.is_none_or(|only| *only == entry);
+                meant |= new && (chosen || self.awaited(&entry));
             }
             if meant || !runs {
                 return;

@@ -24,6 +24,8 @@ struct Seen {
     /// Those that somebody pays for, and whose deletion was refused.
     living: Vec<Project>,
     protected: BTreeSet<String>,
+    /// Those to which a row of somebody else leads.
+    intruded: BTreeSet<String>,
 }
 
 /// Everything that is not as it must be.
@@ -54,6 +56,7 @@ fn look(stage: &Stage) -> Seen {
         tenants: rows.into_iter().map(|(id, row)| (id.to_string(), row)).collect(),
         living: world.living().cloned().collect(),
         protected: refused.filter_map(|it| it.request.path.last().cloned()).collect(),
+        intruded: stage.intruded.lock().unwrap().clone(),
     }
 }
 
@@ -63,8 +66,10 @@ impl Seen {
         self.operations.iter().find(|it| it.id == id)
     }
 
-    /// Whether an operation could only end with a project that stays.
+    /// Whether an operation could only end with a project that stays, and says so itself: what the seed made impossible
+    /// of one project excuses nothing that went wrong with another.
     fn excused(&self, operation: &Operation) -> bool {
+        let Some((_, why)) = operation.stuck_at() else { return false };
         self.living.iter().any(|it| {
             let of_it = self.maker(it).is_some_and(|maker| {
                 maker.id == operation.id
@@ -72,10 +77,15 @@ impl Seen {
                         && maker.tenant == operation.tenant
             });
             let taken = |other: &Project| other.fate == Fate::InUse(it.reference.clone());
-            of_it
-                && (self.protected.contains(&it.reference)
-                    || matches!(it.fate, Fate::InUse(_))
-                    || self.living.iter().any(taken))
+            let is_anothers = matches!(it.fate, Fate::InUse(_))
+                || self.living.iter().any(taken)
+                || self.intruded.contains(&it.reference);
+            let is_kept = self.protected.contains(&it.reference)
+                && (why.contains("Project is protected") || why.contains("Forbidden resource"));
+            let is_left = is_anothers
+                && why.contains(&it.reference)
+                && why.contains("its database is that of");
+            of_it && (is_kept || is_left)
         })
     }
 }

@@ -39,16 +39,26 @@ async fn rehearsal_every_tenant_ends_whole_or_gone_whatever_fails_and_whoever_di
     });
     let mut runs = runs.buffer_unordered(AT_ONCE);
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    let mut left = 0;
     while let Some(run) = runs.next().await {
+        left += usize::from(run.iter().any(|it| it == "deprovision succeeded"));
         for end in run {
             *ends.entry(end).or_default() += 1;
         }
     }
     drop(runs);
-    say(&format!("{ends:?}"));
+    say(&format!("somebody left in {left} of {}: {ends:?}", seeds.all.len()));
     let both = ["provision succeeded", "provision rolled_back"];
     let seen = both.iter().all(|it| ends.contains_key(*it));
     assert!(seen || seeds.all.len() == 1, "too little was rehearsed: {ends:?}");
+    // On a machine that does a dozen other things many of a few come to nothing, because a project is late.
+    let many = seeds.all.len();
+    let wanted = match u64::try_from(many).unwrap() {
+        ..SHORT => 0,
+        SHORT..LONG => 1,
+        LONG.. => many / 3,
+    };
+    assert!(wanted <= left, "somebody came and left in {left} of {many} runs alone: {ends:?}");
     seeds.judge();
 }
 

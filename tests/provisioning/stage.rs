@@ -3,6 +3,7 @@
 //! Times: a project may take nine seconds where it may take a quarter of an hour in life, and everything else is shorter
 //! by the same factor, on both sides.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -33,6 +34,8 @@ pub(crate) struct Stage {
     pub(crate) fake: FakeSupabase,
     pub(crate) program: Program,
     pub(crate) customers: Vec<Customer>,
+    /// Projects to which a row of somebody else leads.
+    pub(crate) intruded: Mutex<BTreeSet<String>>,
     /// What anybody was told or could read: logs and answers.
     pub(crate) said: Mutex<Vec<String>>,
 }
@@ -60,12 +63,44 @@ impl Stage {
             customers.push(Customer { id, reference, url });
         }
         std::fs::create_dir(program.path("how")).unwrap();
-        let stage = Self { fake, program, customers, said: Mutex::default() };
-        stage.configure();
+        let (intruded, said) = (Mutex::default(), Mutex::default());
+        let stage = Self { fake, program, customers, intruded, said };
+        stage.configure_with("", "");
         stage
     }
 
-    fn configure(&self) {
+    /// A source of tenants that has none, and takes its time to say so: longer than a daemon lives that is killed.
+    pub(crate) fn slow_source(&self) -> String {
+        let url = self.customers[0].url.expose();
+        let query = "select 'x' as id, '' as database_url from pg_sleep(0.5) where false is null";
+        format!("[[sources]]\nkind = \"postgres\"\nurl = {url:?}\nquery = {query:?}\n")
+    }
+
+    /// A row of that name, of somebody with a database far away.
+    pub(crate) fn taken(&self, subdomain: &str) -> String {
+        let url = self.customers[1].url.expose();
+        tenant(
+            "somebody",
+            &url.replace("/postgres", "/elsewhere"),
+            &format!("subdomain = {subdomain:?}"),
+        )
+    }
+
+    /// A row that leads to the newest project.
+    pub(crate) fn intruder(&self) -> String {
+        let (reference, password) = {
+            let world = self.fake.world();
+            let new = world.living().find(|it| it.name.starts_with("wt-")).unwrap();
+            (new.reference.clone(), new.password.clone())
+        };
+        let port = self.fake.cluster(&reference).unwrap().port().unwrap();
+        let url = format!("postgresql://postgres.{reference}:{password}@127.0.0.1:{port}/postgres");
+        self.intruded.lock().unwrap().insert(reference);
+        tenant("intruder", &url, "")
+    }
+
+    /// With these lines too.
+    pub(crate) fn configure_with(&self, sources: &str, more: &str) {
         let program = &self.program;
         let key = program.write("stamp.key", &"k".repeat(44));
         let how = program.path("how").display().to_string();
@@ -78,7 +113,7 @@ impl Stage {
              setup_command = [{setup:?}]\nsetup_timeout = \"2s\"\n\
              [provision.supabase]\napi_url = {:?}\ntoken = {TOKEN:?}\n\
              organization = {ORGANIZATION:?}\nregion = {REGION:?}\ntrusted_hosts = [\"127.0.0.1\"]\n\
-             {rows}{}",
+             {sources}{rows}{more}{}",
             self.fake.base(),
             tokens()
         ));

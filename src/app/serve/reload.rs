@@ -131,6 +131,9 @@ fn provider(config: &Config) -> Option<sections::Provision> {
         ready_timeout: None,
         setup_sql: None,
         setup_command: None,
+        setup_timeout: None,
+        backup_directory: None,
+        backup_timeout: None,
         stamp: None,
         ..section
     })

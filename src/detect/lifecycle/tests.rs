@@ -405,17 +405,17 @@ fn a_fleet_wide_finding_is_cleared_by_a_whole_scan_alone() {
 #[test]
 fn kinds_that_others_find_are_left_alone() {
     let mut life = Life::new();
-    life.scan(&Look { claims: &["data_bridge a", "offboarded_reachable"], ..Look::default() })
+    life.scan(&Look { claims: &["data_bridge a", "public_exposure"], ..Look::default() })
         .scan(&Look { apart: "a", serving: "a", healthy: "a", ..Look::default() });
     check(
         &life,
         &expect![[r#"
             1:
-              b11b open offboarded_reachable 1x since 1 last 1 
               c275 open data_bridge 1x since 1 last 1 a
+              4655 open public_exposure 1x since 1 last 1 
             2:
-              b11b open offboarded_reachable 1x since 1 last 1 
               c275 open data_bridge 1x since 1 last 1 a
+              4655 open public_exposure 1x since 1 last 1 
         "#]],
     );
 }

@@ -81,6 +81,11 @@ function progress(running) {
 let drawing = false;
 let late = false;
 
+// What is filled in from its beginning to its end, or was refused, stays as it is: its address may not even draw it.
+function stays() {
+  return document.querySelector("main [data-stays], main [role=alert]") !== null;
+}
+
 // Nobody's half-written reason is thrown away.
 function writing() {
   const field = document.activeElement;
@@ -90,6 +95,7 @@ function writing() {
 }
 
 async function draw(version) {
+  if (stays()) return;
   if (drawing) {
     late = true;
     return;
@@ -122,6 +128,8 @@ async function draw(version) {
 }
 
 function take(fresh) {
+  const kept = document.activeElement?.closest?.("main [id]")?.id;
+  const said = byId("sentence")?.textContent;
   const open = [...document.querySelectorAll("details")].map((it) => it.open);
   const focused = document.activeElement?.getAttribute?.("href");
   const notice = byId("main").querySelector(".notice");
@@ -134,7 +142,36 @@ function take(fresh) {
   document.title = fresh.title;
   [...document.querySelectorAll("details")].forEach((it, place) => { it.open = open[place] ?? false; });
   if (focused) document.querySelector(`main a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  else if (kept) byId(kept)?.focus({ preventScroll: true });
+  const sentence = byId("sentence")?.textContent;
+  if (sentence && sentence !== said) announce(sentence);
+  follow();
   ages();
+}
+
+// An operation, as it moves.
+
+let followed = null;
+
+function follow() {
+  const path = document.querySelector("[data-follow]")?.dataset.follow ?? null;
+  if (followed && followed.path !== path) {
+    followed.source.close();
+    followed = null;
+  }
+  if (!path || followed || !("EventSource" in window)) return;
+  const source = new EventSource(path);
+  followed = { path, source };
+  let last = null;
+  source.addEventListener("message", (event) => {
+    if (event.data === last) return;
+    // What was drawn is older than the first event, or as old.
+    last = event.data;
+    const told = JSON.parse(event.data);
+    if (told.state !== "running") source.close();
+    draw(document.body.dataset.version);
+  });
+  addEventListener("pagehide", () => source.close(), { once: true });
 }
 
 function listen() {
@@ -167,4 +204,5 @@ function forget() {
 forget();
 theme();
 listen();
+follow();
 setInterval(ages, 15000);

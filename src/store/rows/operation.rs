@@ -12,6 +12,7 @@ pub(in crate::store) fn columns(happened: &Happened) -> Columns<'_> {
     match happened {
         Happened::Started(step) => ("started", Some(step.label()), None),
         Happened::Succeeded(step) => ("succeeded", Some(step.label()), None),
+        Happened::Noted(step, what) => ("noted", Some(step.label()), Some(what)),
         Happened::Failed(step, why) => ("failed", Some(step.label()), Some(why)),
         Happened::Cancelled => ("cancelled", None, None),
         Happened::UndoStarted(step) => ("undo_started", Some(step.label()), None),
@@ -32,6 +33,7 @@ pub(in crate::store) fn event(
     let happened = match happened {
         "started" => Happened::Started(step()?),
         "succeeded" => Happened::Succeeded(step()?),
+        "noted" => Happened::Noted(step()?, why()),
         "failed" => Happened::Failed(step()?, why()),
         "cancelled" => Happened::Cancelled,
         "undo_started" => Happened::UndoStarted(step()?),
