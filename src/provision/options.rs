@@ -3,6 +3,7 @@
 //! Why one time and all others in proportion to it: an operator knows how long a project of their provider takes, and
 //! nothing of how often it should be looked at.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
