@@ -1,8 +1,10 @@
 //! The demonstration's fleet is what its explanations say it is.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::process::Command;
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
 use watertight::demo::{self, Fleet};
@@ -61,4 +63,41 @@ async fn the_fleet_is_what_its_explanations_say() {
     systems.sort_unstable();
     systems.dedup();
     assert_eq!(systems.len(), seen.len() - 4, "all others are strangers to each other");
+}
+
+/// What is told, in this order.
+#[track_caller]
+fn follow_each_other(told: &str, expected: &[&str]) {
+    let mut rest = told;
+    for it in expected {
+        let Some((_, after)) = rest.split_once(it) else { panic!("{it} is not told after:\n{told}") };
+        rest = after;
+    }
+}
+
+#[tokio::test]
+async fn in_the_second_act_a_pair_is_parted_and_a_tenant_is_whole_or_not_there() {
+    let running = Command::new(env!("CARGO_BIN_EXE_watertight"))
+        .args(["demo", "--once"])
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(Duration::from_mins(4), running).await.unwrap().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    let (_, act) = told.split_once("Second act").unwrap();
+    follow_each_other(
+        act,
+        &[
+            "hooli and umbrella read and write the same database",
+            "3 tenants: 1 isolated, 2 breached, 0 unverified",
+            "rehome of umbrella",
+            "3 tenants: 3 isolated, 0 breached, 0 unverified",
+            "provision of stark",
+            "setup was planted to fail",
+            "provision of aperture",
+            "4 tenants: 4 isolated, 0 breached, 0 unverified",
+        ],
+    );
 }
