@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use watertight::http::role::Role;
 use watertight::model::operation::Operation;
 use watertight::provider::local::{Local, LocalOptions};
+use watertight::provision::backup::BackupOptions;
 use watertight::provision::options::{Equipment, ProvisionOptions};
 use watertight::stamp::key::StampKeyRefs;
 
@@ -31,6 +32,8 @@ async fn house() -> (House, TempDir) {
         setup: None,
         stamp: false,
         stamp_keys: StampKeyRefs::default(),
+        backup: BackupOptions { directory: None, limit: Duration::from_mins(1) },
+        roots: None,
     };
     let provider = Arc::new(Local::open(&local).await.unwrap());
     let equipment = Some(Arc::new(Equipment { provider, options }));
