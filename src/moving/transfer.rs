@@ -269,33 +269,6 @@ fn kept(source: io::Error) -> MoveError {
     MoveError::File { place: PLACE, source }
 }
 
-/// Nobody writes to the chosen tables until the transaction ends; where it takes too long, it is an error.
-pub async fn hold_still(open: &mut Open, chosen: &Selection) -> Result<(), MoveError> {
-    const WHAT: &str = "keep writers away";
-    let names: Vec<String> = chosen
-        .relations
-        .iter()
-        .map(|it| format!("({}, {})", literal(&it.schema), literal(&it.name)))
-        .collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    // Whoever may not write to a table cannot lock it, and is not the one who does.
-    let ours = format!(
-        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) \
-         FROM (VALUES {}) AS named (schema, name) JOIN pg_namespace n ON n.nspname = named.schema \
-         JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = named.name AND c.relkind IN ('r', 'p') \
-         WHERE has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') ORDER BY 1",
-        names.join(", ")
-    );
-    let found = open.ask(WHAT, &ours).await?;
-    let tables: Vec<String> = found.into_iter().flatten().flatten().collect();
-    if !tables.is_empty() {
-        open.ask(WHAT, &format!("LOCK TABLE {} IN SHARE MODE", tables.join(", "))).await?;
-    }
-    Ok(())
-}
-
 /// Takes the tenant's own stamp out of a database that is not its own any more. Says whether it stood there.
 pub async fn unstamp(place: &Place<'_>, stamp: &str) -> Result<bool, MoveError> {
     const WHAT: &str = "take the stamp away";

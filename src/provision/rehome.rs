@@ -32,7 +32,8 @@ use crate::model::operation::{Event, Happened, Step};
 use crate::model::tenant::{TargetName, TenantId};
 use crate::moving::MoveError;
 use crate::moving::selection::{Selection, choose};
-use crate::moving::session::{Mode, Place};
+use crate::moving::session::{Mode, Open, Place};
+use crate::moving::still;
 use crate::moving::summary::{self, Side, Summary, differences};
 use crate::moving::transfer::{self, Transfer};
 use crate::probe::Prober;
@@ -134,19 +135,10 @@ pub(super) async fn compare(course: &mut Course<'_>) -> Result<(), Trouble> {
 pub(super) async fn switch(course: &mut Course<'_>) -> Result<(), Trouble> {
     begin(course).await?;
     let ends = Ends::of(course)?;
-    let (chosen, sent) = copied(course)?;
     let baseline = baseline(course).await?;
     let source = ends.source();
     let mut open = source.open(Mode::Now).await?;
-    transfer::hold_still(&mut open, &chosen).await?;
-    let now = summary::take(&mut open, &chosen, Side::Source).await?;
-    let written = differences(&sent, &now);
-    if !written.is_empty() {
-        return Err(Trouble::failed(format!(
-            "the old database was written to after it was copied: stop the application's writes for this tenant, or put it into maintenance, and ask again ({})",
-            written.join("; ")
-        )));
-    }
+    unchanged(course, &mut open).await?;
     let before = moving(course)?;
     let stamp = stamp_of_old(course).await?;
     let event = Event { at: clock::now(), happened: Happened::Succeeded(Step::Switch) };
@@ -177,6 +169,41 @@ pub(super) async fn switch(course: &mut Course<'_>) -> Result<(), Trouble> {
     course.daemon.lead_again(course.tenant());
     take_leave(course, &source, stamp.as_deref()).await;
     active::release(course, connect::DATABASES).await
+}
+
+/// Whether the old database, held still from here on, is as it was when it was copied.
+async fn unchanged(course: &Course<'_>, open: &mut Open) -> Result<(), Trouble> {
+    let (chosen, sent) = copied(course)?;
+    let free = still::hold(open, &chosen).await?;
+    if !free.is_empty() {
+        let names = free.join(", ");
+        note(course, format!("its role may not write to {names}: nothing kept others from writing there during the switch")).await?;
+    }
+    let Moving { wish, company, .. } = moving(course)?;
+    let strayed = still::strayed(open, &chosen, (&wish, company)).await?;
+    if !strayed.is_empty() {
+        return Err(Trouble::failed(format!(
+            "the old database has other objects than were copied: stop the application's changes for this tenant, and ask again ({})",
+            strayed.join("; ")
+        )));
+    }
+    let now = summary::take(open, &chosen, Side::Source).await?;
+    let written = differences(&sent, &now);
+    if !written.is_empty() {
+        return Err(Trouble::failed(format!(
+            "the old database was written to after it was copied: stop the application's writes for this tenant, or put it into maintenance, and ask again ({})",
+            written.join("; ")
+        )));
+    }
+    Ok(())
+}
+
+async fn note(course: &Course<'_>, what: String) -> Result<(), Trouble> {
+    tracing::warn!(operation = %course.id(), "{what}");
+    let id = course.id().clone();
+    let event = Event { at: clock::now(), happened: Happened::Noted(Step::Switch, what.into()) };
+    let note = move |store: &Store| Ok(store.note_operation(&id, &event, judged)?);
+    course.stored("note what was not held still", note).await.map(drop)
 }
 
 /// A stamp of a tenant that has moved would accuse whoever stays.

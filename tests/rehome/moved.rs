@@ -1,6 +1,9 @@
 //! What a move does, and what it leaves as it was.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use watertight::model::finding::{State, Verdict};
 use watertight::model::report::Report;
 
@@ -122,6 +125,41 @@ async fn what_is_written_meanwhile_ends_the_move_and_undoes_it() {
     no_dump(&pair);
     assert_eq!(standing(&scan(&running).await), ["shared_database"]);
     again(&pair, &mut running).await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_made_meanwhile_ends_the_move_too() {
+    let pair = Pair::new(Roles::Apart).await;
+    let (client, connection) =
+        tokio_postgres::connect(pair.old.expose(), tokio_postgres::NoTls).await.unwrap();
+    let driven = tokio::spawn(connection);
+    let unwritable = "revoke update, delete, truncate on globex.files from globex";
+    client.batch_execute(unwritable).await.unwrap();
+    let mut running = start(&pair.program).await;
+    let answer = ask(&running, &json!({})).await;
+    let operation = id(&answer);
+    let making = async {
+        for table in 0.. {
+            let sql = format!("create table globex.late_{table} ()");
+            client.batch_execute(&sql).await.unwrap();
+            if site::operation(&running, &operation).await["state"] != "running" {
+                return;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let (operation, ()) = tokio::join!(ended(&running, &operation, "rolled_back"), making);
+    let step = site::step(&operation, "switch");
+    let why = step["error"].as_str().unwrap();
+    assert!(why.contains("other objects than were copied"), "{why}");
+    assert!(why.contains("table globex.late_"), "{why}");
+    let note = step["note"].as_str().unwrap();
+    assert!(note.contains("may not write to globex.files:"), "{note}");
+    assert_eq!(url_of(&pair.program, "globex"), Some(pair.old.clone()));
+    no_dump(&pair);
+    running.stop().await;
+    drop(client);
+    driven.await.unwrap().unwrap();
 }
 
 /// And when the writing has stopped, it is moved; by the shell, without a daemon.
