@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{Course, Trouble, judged};
+use super::keep::Patience;
 use super::work::Moving;
 use super::{active, connect, unique};
 use crate::clock;
@@ -31,7 +32,7 @@ use crate::model::change::{Baseline, Change, Identity, PlannedKinds};
 use crate::model::operation::{Event, Happened, Step};
 use crate::model::tenant::{TargetName, TenantId};
 use crate::moving::MoveError;
-use crate::moving::selection::{Selection, choose};
+use crate::moving::selection::{Company, Selection, Wish, choose};
 use crate::moving::session::{Mode, Open, Place};
 use crate::moving::still;
 use crate::moving::summary::{self, Side, Summary, differences};
@@ -74,8 +75,9 @@ pub(super) async fn copy(course: &mut Course<'_>) -> Result<(), Trouble> {
     {
         return grant(course, &transfer, &chosen).await;
     }
-    let seen = transfer::snapshot(&transfer.source).await?;
     let mut learnt = moving(course)?;
+    same_company(course, &learnt).await?;
+    let seen = transfer::snapshot(&transfer.source).await?;
     let chosen = choose(&seen.objects, &learnt.wish, learnt.company)
         .map_err(|against| Trouble::failed(against.join("; ")))?;
     let summary = transfer.take(&seen.name, &chosen).await?;
@@ -87,6 +89,25 @@ pub(super) async fn copy(course: &mut Course<'_>) -> Result<(), Trouble> {
     transfer.put(&seen.name, &chosen).await?;
     seen.leave().await;
     grant(course, &transfer, &chosen).await
+}
+
+/// Who else is in the old database decides what is copied, and may have changed since it was asked.
+async fn same_company(course: &Course<'_>, learnt: &Moving) -> Result<(), Trouble> {
+    if learnt.wish != Wish::Own {
+        return Ok(());
+    }
+    let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
+    loop {
+        let now = survey::company_now(course.daemon, course.tenant(), course.stop).await?;
+        if now == learnt.company {
+            return Ok(());
+        }
+        if now != Company::Unknown || !patience.wait().await {
+            return Err(Trouble::failed(
+                "who else is in the old database is not as it was when it was asked: ask again",
+            ));
+        }
+    }
 }
 
 /// From here on nobody is led there. A process before us may have left it minutes ago, and the new server with it.
