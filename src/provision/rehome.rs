@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::drive::{Course, Trouble, judged};
 use super::keep::Patience;
 use super::work::Moving;
-use super::{active, connect, unique};
+use super::{active, connect, project, unique};
 use crate::clock;
 use crate::dsn::Dsn;
 use crate::dump::Programs;
@@ -154,6 +154,7 @@ pub(super) async fn compare(course: &mut Course<'_>) -> Result<(), Trouble> {
 }
 
 pub(super) async fn switch(course: &mut Course<'_>) -> Result<(), Trouble> {
+    project::sweep(course).await?;
     begin(course).await?;
     let ends = Ends::of(course)?;
     let baseline = baseline(course).await?;
