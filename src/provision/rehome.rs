@@ -127,15 +127,18 @@ async fn grant(
     Ok(())
 }
 
-pub(super) fn forget_copy(course: &Course<'_>) -> Result<(), Trouble> {
-    forget_dump(course)?;
+pub(super) fn forget_copy(course: &Course<'_>) {
     course.daemon.lead_again(course.tenant());
-    Ok(())
+    forget_dump(course);
 }
 
-fn forget_dump(course: &Course<'_>) -> Result<(), Trouble> {
-    let cleared = transfer::clear(&directory(course));
-    cleared.map_err(|error| Trouble::Fault(anyhow::Error::new(error).context("remove a dump")))
+/// What cannot be removed now holds up nobody until then.
+fn forget_dump(course: &Course<'_>) {
+    let directory = directory(course);
+    if let Err(error) = transfer::clear(&directory) {
+        let place = directory.display();
+        tracing::warn!(operation = %course.id(), "remove the dump {place}: {error}");
+    }
 }
 
 pub(super) async fn compare(course: &mut Course<'_>) -> Result<(), Trouble> {
@@ -150,7 +153,8 @@ pub(super) async fn compare(course: &mut Course<'_>) -> Result<(), Trouble> {
         let told = lost.join("; ");
         return Err(Trouble::failed(format!("what arrived is not what was sent: {told}")));
     }
-    forget_dump(course)
+    forget_dump(course);
+    Ok(())
 }
 
 pub(super) async fn switch(course: &mut Course<'_>) -> Result<(), Trouble> {

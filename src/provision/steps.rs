@@ -39,7 +39,10 @@ pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trou
         Step::Connect => active::release(course, connect::DATABASES).await,
         Step::Stamp => furnish::take_stamp_away(course).await,
         Step::Suspend => parting::call_back(course).await,
-        Step::Copy => rehome::forget_copy(course),
+        Step::Copy => {
+            rehome::forget_copy(course);
+            Ok(())
+        }
         Step::AwaitReady
         | Step::VerifyUnique
         | Step::HealthCheck
