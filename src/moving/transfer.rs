@@ -268,17 +268,3 @@ pub fn clear(directory: &Path) -> io::Result<()> {
 fn kept(source: io::Error) -> MoveError {
     MoveError::File { place: PLACE, source }
 }
-
-/// Takes the tenant's own stamp out of a database that is not its own any more. Says whether it stood there.
-pub async fn unstamp(place: &Place<'_>, stamp: &str) -> Result<bool, MoveError> {
-    const WHAT: &str = "take the stamp away";
-    let mut open = place.open(Mode::Writes).await?;
-    let look = "SELECT obj_description(to_regnamespace('watertight'), 'pg_namespace')";
-    let found = open.ask(WHAT, look).await?.into_iter().flatten().next().flatten();
-    let stands = found.as_deref() == Some(stamp);
-    if stands {
-        open.ask(WHAT, "DROP SCHEMA watertight; COMMIT").await?;
-    }
-    open.close().await;
-    Ok(stands)
-}

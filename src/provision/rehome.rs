@@ -8,12 +8,12 @@
 //!
 //! Invariants:
 //! - nothing is written to the old database before the registry leads to the new one, and then no more than our own stamp
-//!   is taken out of it;
+//!   is taken out of it (see `farewell`);
 //! - the registry changes in the moment in which the operation has succeeded, or not at all.
 
+mod farewell;
 pub mod survey;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::drive::{Course, Trouble, judged};
 use super::keep::Patience;
-use super::work::Moving;
-use super::{active, connect, project, unique};
+use super::work::{Farewell, Moving};
+use super::{connect, project, unique};
 use crate::clock;
 use crate::dsn::Dsn;
 use crate::dump::Programs;
@@ -132,9 +132,9 @@ pub(super) fn forget_copy(course: &Course<'_>) {
     forget_dump(course);
 }
 
-/// What cannot be removed now holds up nobody until then.
+/// What cannot be removed now is tried once more at the next start, and holds up nobody until then.
 fn forget_dump(course: &Course<'_>) {
-    let directory = directory(course);
+    let directory = farewell::directory(course.daemon.store().path(), course.id());
     if let Err(error) = transfer::clear(&directory) {
         let place = directory.display();
         tracing::warn!(operation = %course.id(), "remove the dump {place}: {error}");
@@ -162,17 +162,20 @@ pub(super) async fn switch(course: &mut Course<'_>) -> Result<(), Trouble> {
     begin(course).await?;
     let ends = Ends::of(course)?;
     let baseline = baseline(course).await?;
-    let source = ends.source();
-    let mut open = source.open(Mode::Now).await?;
+    let mut open = ends.source().open(Mode::Now).await?;
     unchanged(course, &mut open).await?;
-    let before = moving(course)?;
-    let stamp = stamp_of_old(course).await?;
+    let mut learnt = moving(course)?;
+    let before = learnt.before.clone();
+    // Known before it is due: whoever dies behind the switch leaves it to the next start.
+    learnt.farewell = Some(Farewell { stamp: stamp_of_old(course).await? });
+    course.work.moving = Some(Box::new(learnt));
+    course.keep_work().await?;
     let event = Event { at: clock::now(), happened: Happened::Succeeded(Step::Switch) };
     let switch = Switch {
         operation: course.id().clone(),
         tenant: course.tenant().clone(),
         after: course.work.row(course.tenant()),
-        before: before.before,
+        before,
         baseline,
         change: change(course, event.at),
     };
@@ -193,8 +196,7 @@ pub(super) async fn switch(course: &mut Course<'_>) -> Result<(), Trouble> {
         course.daemon.leave_behind(course.tenant(), way);
     }
     course.daemon.lead_again(course.tenant());
-    take_leave(course, &source, stamp.as_deref()).await;
-    active::release(course, connect::DATABASES).await
+    Ok(farewell::take(course.daemon, &course.operation, course.work.clone()).await?)
 }
 
 /// Whether the old database, held still from here on, is as it was when it was copied.
@@ -230,15 +232,6 @@ async fn note(course: &Course<'_>, what: String) -> Result<(), Trouble> {
     let event = Event { at: clock::now(), happened: Happened::Noted(Step::Switch, what.into()) };
     let note = move |store: &Store| Ok(store.note_operation(&id, &event, judged)?);
     course.stored("note what was not held still", note).await.map(drop)
-}
-
-/// A stamp of a tenant that has moved would accuse whoever stays.
-async fn take_leave(course: &Course<'_>, source: &Place<'_>, stamp: Option<&str>) {
-    let Some(stamp) = stamp else { return };
-    if let Err(error) = transfer::unstamp(source, stamp).await {
-        let error = anyhow::Error::new(error);
-        tracing::warn!(tenant = %course.tenant(), "its stamp is left in the old database, and whoever lives there will be told to bear it; drop the schema `watertight` there: {error:#}");
-    }
 }
 
 async fn stamp_of_old(course: &Course<'_>) -> Result<Option<Box<str>>, Trouble> {
@@ -293,13 +286,6 @@ fn copied(course: &Course<'_>) -> Result<(Selection, Summary), Trouble> {
     copied.ok_or_else(|| Trouble::failed("nothing was copied"))
 }
 
-/// Beside the store, named after the operation.
-fn directory(course: &Course<'_>) -> PathBuf {
-    let mut name: OsString = course.daemon.store().path().as_os_str().to_owned();
-    name.push(format!(".rehome-{}", course.id()));
-    name.into()
-}
-
 /// Where it comes from and where it goes, apart from the operation, which learns meanwhile.
 struct Ends {
     prober: Arc<Prober>,
@@ -321,7 +307,7 @@ impl Ends {
             tenant: course.tenant().clone(),
             old: moving(course)?.url(),
             new: new.ok_or_else(|| Trouble::failed("no database is known yet"))?,
-            directory: directory(course),
+            directory: farewell::directory(course.daemon.store().path(), course.id()),
             roots: options.roots.clone(),
             limit: options.moving(),
             deadline: Instant::now() + options.moving(),

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use watertight::model::finding::{State, Verdict};
 use watertight::model::report::Report;
 
 use crate::pair::{Pair, Roles, ask};
-use crate::running::Running;
+use crate::running::{LIMIT, Running};
 use crate::site::{self, ask_database, ended, id, projects, scan, start, steps, url_of};
 
 #[tokio::test]
@@ -184,13 +184,28 @@ async fn the_stamp_goes_with_the_tenant() {
     pair.cluster.execute("postgres", &[&grant]).await.unwrap();
     let stamped = pair.program.run(&["stamp", "globex"]).await;
     assert_eq!(stamped.code, Some(0), "{stamped:?}");
+    // Somebody has it in hand for as long as the move takes.
+    let (client, connection) =
+        tokio_postgres::connect(pair.old.expose(), tokio_postgres::NoTls).await.unwrap();
+    let held = tokio::spawn(connection);
+    client.batch_execute("begin; comment on schema watertight is 'in hand'").await.unwrap();
     let mut running = start(&pair.program).await;
     let answer = ask(&running, &json!({})).await;
     ended(&running, &id(&answer), "succeeded").await;
     let stamp = "select obj_description(to_regnamespace('watertight'), 'pg_namespace')";
     let url = url_of(&pair.program, "globex").unwrap();
     assert!(ask_database(&url, stamp).await.is_some());
-    assert_eq!(ask_database(&pair.old, stamp).await, None, "it would accuse whoever stays");
+    assert!(ask_database(&pair.old, stamp).await.is_some(), "it could not be taken away");
+    client.batch_execute("rollback").await.unwrap();
+    drop(client);
+    held.await.unwrap().unwrap();
+    assert_eq!(running.stop().await, Some(0));
+    let mut running = start(&pair.program).await;
+    let late = Instant::now() + LIMIT;
+    while ask_database(&pair.old, stamp).await.is_some() {
+        assert!(Instant::now() < late, "it would accuse whoever stays");
+        sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(standing(&scan(&running).await), [""; 0]);
     running.stop().await;
 }
