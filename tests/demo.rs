@@ -70,7 +70,9 @@ async fn the_fleet_is_what_its_explanations_say() {
 fn follow_each_other(told: &str, expected: &[&str]) {
     let mut rest = told;
     for it in expected {
-        let Some((_, after)) = rest.split_once(it) else { panic!("{it} is not told after:\n{told}") };
+        let Some((_, after)) = rest.split_once(it) else {
+            panic!("{it} is not told after:\n{told}")
+        };
         rest = after;
     }
 }
