@@ -97,7 +97,7 @@ async fn in_the_second_act_a_pair_is_parted_and_a_tenant_is_whole_or_not_there()
             "rehome of umbrella",
             "3 tenants: 3 isolated, 0 breached, 0 unverified",
             "provision of stark",
-            "setup was planted to fail",
+            "Its setup is planted to fail",
             "provision of aperture",
             "4 tenants: 4 isolated, 0 breached, 0 unverified",
         ],
