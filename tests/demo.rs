@@ -70,7 +70,9 @@ async fn the_fleet_is_what_its_explanations_say() {
 fn follow_each_other(told: &str, expected: &[&str]) {
     let mut rest = told;
     for it in expected {
-        let Some((_, after)) = rest.split_once(it) else { panic!("{it} is not told after:\n{told}") };
+        let Some((_, after)) = rest.split_once(it) else {
+            panic!("{it} is not told after:\n{told}")
+        };
         rest = after;
     }
 }
@@ -95,7 +97,7 @@ async fn in_the_second_act_a_pair_is_parted_and_a_tenant_is_whole_or_not_there()
             "rehome of umbrella",
             "3 tenants: 3 isolated, 0 breached, 0 unverified",
             "provision of stark",
-            "setup was planted to fail",
+            "Its setup is planted to fail",
             "provision of aperture",
             "4 tenants: 4 isolated, 0 breached, 0 unverified",
         ],

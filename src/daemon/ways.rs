@@ -95,7 +95,7 @@ mod tests {
     fn a_way_is_the_same_wherever_its_password_stands() {
         let left = "postgres://acme@db.example/platform";
         check("postgres://acme:geheim@db.example/platform", left, true);
-        check("postgres://acme@db.example:5432/platform?sslmode=prefer", left, true);
+        check("postgres://acme@db.example:5432/platform?sslmode=require", left, true);
         check("postgres://acme@db.example/acme", left, false);
         check("postgres://acme@new.example/platform", left, false);
         check("postgres://acme@db.example:5433/platform", left, false);

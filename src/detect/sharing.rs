@@ -14,7 +14,7 @@ use super::index::Index;
 use super::servers::{Huddle, Servers};
 use super::streams::Streams;
 use super::told::Told;
-use super::wording::{checks, count, named, steps, targets};
+use super::wording::{checks, count, named, rehomes, steps, targets};
 use crate::model::finding::{Certainty, Claim, Evidence, Fact, Kind, Severity};
 use crate::model::policy::Isolation;
 
@@ -96,7 +96,10 @@ fn shared_database(index: &Index<'_>, tenants: &BTreeSet<u32>, places: &[usize])
                 checks(&tenants)
             ),
             "Find in the registry and in the provisioning log which row was given the wrong connection URL, and restore or create the missing tenant's own database.",
-            "Give the misplaced tenant a database of its own: `watertight rehome TENANT --dry-run` shows what would be moved, and without `--dry-run` it is copied, compared row by row, and the registry led there. Then rotate the password of the database that was shared.",
+            &format!(
+                "Give the misplaced tenant a database of its own: {} shows what would be moved, and without `--dry-run` it is copied, compared row by row, and the registry led there. Then rotate the password of the database that was shared.",
+                rehomes(&tenants)
+            ),
             "Treat the time since the first of these tenants was misrouted as a possible disclosure, and run `watertight verify` until it is clean.",
         ]),
         tenants,

@@ -359,6 +359,7 @@ fn the_steps_name_the_tenants_and_no_placeholder() {
     for (scan, command) in [
         ("acme failed=timeout", "`watertight check acme`"),
         (shared, "`watertight check acme` and `watertight check globex`"),
+        (shared, "`watertight rehome acme --dry-run` or `watertight rehome globex --dry-run`"),
         ("acme sys=2\nbaseline acme sys=1", "`watertight accept acme --reason TEXT"),
         ("acme db=other", "`watertight accept acme --reason TEXT`"),
     ] {

@@ -41,6 +41,12 @@ pub(super) fn checks(tenants: &BTreeSet<TenantId>) -> String {
     checks.collect::<Vec<_>>().join(" and ")
 }
 
+/// How to see what moving a member would do. Which of them is misplaced, a person finds out.
+pub(super) fn rehomes(tenants: &BTreeSet<TenantId>) -> String {
+    let plans = tenants.iter().take(2).map(|it| format!("`watertight rehome {it} --dry-run`"));
+    plans.collect::<Vec<_>>().join(" or ")
+}
+
 /// A moment in microseconds since 1970, as RFC 3339.
 pub(super) fn moment(micros: i64) -> String {
     Timestamp::from_microsecond(micros)

@@ -150,6 +150,8 @@ pub(super) async fn ensure_absent(course: &mut Course<'_>) -> Result<(), Trouble
     }
     let mut settling = Patience::new(&course.equipment, unsettled(course));
     loop {
+        // Taking one away may last longer than another takes to be listed: the last look comes after the last moment.
+        let is_last = settling.is_over();
         let mut references: BTreeSet<Box<str>> = BTreeSet::new();
         for project in named(course).await? {
             give(course, &project).await?;
@@ -162,9 +164,10 @@ pub(super) async fn ensure_absent(course: &mut Course<'_>) -> Result<(), Trouble
         for reference in references {
             remove(course, &reference, course.id()).await?;
         }
-        if !settling.wait().await {
+        if is_last {
             return Ok(());
         }
+        settling.wait().await;
     }
 }
 

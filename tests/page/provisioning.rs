@@ -80,7 +80,7 @@ fn every_operation_says_in_one_sentence_where_it_stands() {
         ("succeeded", "The tenant is active, with a database that is proven its own."),
         ("stuck", "neither completed nor undone at “Create the project”: a person has to look."),
         ("settled", "It was stuck, and a person has seen to what was left."),
-        ("leaving", "Step 2 of 4: Wait, so that it can be called back."),
+        ("leaving", "Step 2 of 5: Wait, so that it can be called back."),
         ("failing", "neither completed nor undone at “Delete the project”: a person has to look."),
     ] {
         let shown = words(&views::operation(frame(None), &named(name)));
