@@ -17,7 +17,7 @@ mod health;
 mod index;
 mod leftovers;
 pub mod lifecycle;
-mod offboarded;
+pub mod offboarded;
 mod orphans;
 mod routes;
 mod rows;

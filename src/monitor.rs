@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::detect::lifecycle::{self, Examined};
-use crate::detect::{self, Case, Detection, candidates, verdict};
+use crate::detect::{self, Case, Detection, candidates, offboarded, verdict};
 use crate::model::change::Baseline;
 use crate::model::finding::Finding;
 use crate::model::fingerprint::Digest256;
@@ -44,6 +44,7 @@ use crate::scan::ScanLimits;
 use crate::secret::Secret;
 use crate::stamp::key::StampKeyRefs;
 use crate::store::memory::RefusedSecret;
+use crate::store::tenants::GraveWords;
 
 use asked::Asked;
 use graves::Graves;
@@ -73,8 +74,8 @@ pub struct Cycle {
     pub accepted: Vec<(TenantId, TargetName)>,
     /// Stamps that were met in their own databases, and that the store is to expect from now on.
     pub stamps: Vec<SeenStamp>,
-    /// Tenants that left so long ago that their databases are visited no more.
-    pub closed: BTreeSet<TenantId>,
+    /// What was seen of tenants that left, where it is another word than before.
+    pub graves: GraveWords,
     /// Groups that were put before the witness.
     pub witness_rounds: usize,
     /// Of those, the ones of which it could not tell everything.
@@ -165,6 +166,7 @@ impl Monitor {
             now: clock::now(),
         };
         let detection = detect::detect(&case);
+        let seen = offboarded::seen(&case, &detection.claims);
         let mut cycle = conclude(&case, detection, findings, &asked, &ask);
         cycle.report.started_at = started;
         if ask.stop.is_cancelled() {
@@ -178,8 +180,8 @@ impl Monitor {
         }
         cycle.report.warnings.extend(ask.stop.is_cancelled().then(|| STOPPED.to_owned()));
         if let Some(graves) = &graves {
-            cycle.closed = graves.closed(&cycle.report.findings, clock::now());
-            cycle.report.warnings.extend(cycle.closed.iter().map(closed));
+            cycle.graves = graves.words(&seen, &cycle.report.findings, clock::now());
+            cycle.report.warnings.extend(cycle.graves.closed.iter().map(closed));
         }
         (cycle.refused, cycle.accepted) = (visits.refused(), visits.accepted());
         cycle.refused.extend(left.into_iter().flat_map(|it| it.refused));
@@ -272,14 +274,14 @@ fn conclude(
         refused: Vec::new(),
         accepted: Vec::new(),
         stamps: Vec::new(),
-        closed: BTreeSet::new(),
+        graves: GraveWords::default(),
         witness_rounds: 0,
         witness_inconclusive: 0,
     }
 }
 
 fn closed(tenant: &TenantId) -> String {
-    format!("{tenant} left long ago and its database does not answer: it is visited no more")
+    format!("{tenant} left long ago and its database has been gone for days: it is visited no more")
 }
 
 /// Sortable by time.

@@ -17,6 +17,7 @@ mod connect;
 mod drive;
 mod furnish;
 mod keep;
+mod left;
 pub mod options;
 pub mod orphan;
 mod parting;
@@ -161,16 +162,16 @@ impl Provisioner {
         self.begin(new, Work::new(request)).await
     }
 
-    /// Begins to take a tenant away. Until then it can be called back.
+    /// Begins to take a tenant away. For the time of grace it can be called back.
     pub async fn deprovision(
         &self,
         tenant: &TenantId,
-        until: Timestamp,
+        grace: SignedDuration,
         backup: FinalBackup,
         key: Option<&str>,
     ) -> Result<OperationId, BeginError> {
         let equipment = self.equipment().ok_or(BeginError::Unequipped)?;
-        let request = Digest256::of(format!("watertight.deprovision/v1\n{tenant}").as_bytes());
+        let request = departure(tenant, grace, &backup);
         let key = key.map(key_digest);
         if let Some(before) = self.of_key(key, request).await? {
             return Ok(before);
@@ -185,6 +186,7 @@ impl Provisioner {
         let backup = backup.directory(&equipment.options.backup).map_err(BeginError::Backup)?;
         let id = OperationId::of(rand::random());
         let (kind, tenant) = (OperationKind::Deprovision, tenant.clone());
+        let until = clock::now().checked_add(grace).unwrap_or(Timestamp::MAX);
         let work = Work::leaving(&tenant, until, backup);
         let new = NewOperation { id, kind, tenant, key, request, at: clock::now() };
         self.begin(new, work).await
@@ -197,7 +199,7 @@ impl Provisioner {
         wanted: &Wanted,
         key: Option<&str>,
     ) -> Result<OperationId, BeginError> {
-        let request = format!("watertight.rehome/v1\n{tenant}\n{wanted:?}");
+        let request = format!("watertight.rehome/v2\n{tenant}\n{}", wanted.asked());
         let request = Digest256::of(request.as_bytes());
         let key = key.map(key_digest);
         if let Some(before) = self.of_key(key, request).await? {
@@ -359,6 +361,39 @@ impl Provisioner {
     }
 }
 
+/// Tells whether two requests to take a tenant away ask the same: who repeats one with a backup must not be answered with
+/// an operation that makes none.
+fn departure(tenant: &TenantId, grace: SignedDuration, backup: &FinalBackup) -> Digest256 {
+    let (grace, backup) = (grace.as_millis(), backup.asked());
+    Digest256::of(format!("watertight.deprovision/v2\n{tenant}\n{grace}\n{backup}").as_bytes())
+}
+
 fn key_digest(key: &str) -> Digest256 {
     Digest256::of(format!("watertight.idempotency/v1\n{key}").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_grace_or_another_backup_is_another_request() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let hours = SignedDuration::from_hours;
+        let backups = [
+            FinalBackup::AsConfigured,
+            FinalBackup::Required,
+            FinalBackup::None,
+            FinalBackup::Into("/b".into()),
+        ];
+        let mut seen = Vec::new();
+        for grace in [hours(0), hours(1)] {
+            for backup in &backups {
+                let digest = departure(&tenant, grace, backup);
+                assert_eq!(digest, departure(&tenant, grace, &backup.clone()));
+                assert!(!seen.contains(&digest), "{grace} {backup:?}");
+                seen.push(digest);
+            }
+        }
+    }
 }

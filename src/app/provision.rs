@@ -146,7 +146,8 @@ pub(super) async fn deprovision(
         None if args.no_backup => FinalBackup::None,
         None => FinalBackup::AsConfigured,
     };
-    match ours.provisioner.deprovision(&args.tenant, until, backup, None).await {
+    let grace = until.duration_since(clock::now());
+    match ours.provisioner.deprovision(&args.tenant, grace, backup, None).await {
         Ok(id) if args.now => {
             told(&ours.carry_out(&platform, &id, stop).await?, args.format, style)
         }

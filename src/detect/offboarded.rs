@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Case;
 use super::index::Index;
 use crate::model::change::Identity;
 use crate::model::finding::{Certainty, Claim, Evidence, Fact, Kind, Severity};
@@ -41,6 +42,32 @@ pub(super) fn claims(index: &Index<'_>) -> Vec<Claim> {
     there.into_values().map(|it| claim(&it)).collect()
 }
 
+/// What the looks of one scan tell of whoever left. Who is in neither was not looked at, or it stays unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// All that they had was looked at, and is there no more.
+    pub gone: BTreeSet<TenantId>,
+    /// Something answers, and is what was left.
+    pub there: BTreeSet<TenantId>,
+}
+
+/// `claims` are those of the same scan: where so much failed that our own side is suspected, nothing is gone.
+pub fn seen(case: &Case<'_>, claims: &[Claim]) -> Seen {
+    let index = Index::new(case);
+    let mut words: BTreeMap<&TenantId, Vec<Left>> = BTreeMap::new();
+    for look in case.graves.into_iter().flatten() {
+        words.entry(&look.tenant).or_default().push(left(&index, look));
+    }
+    let with = |says: &dyn Fn(&[Left]) -> bool| -> BTreeSet<TenantId> {
+        words.iter().filter(|(_, it)| says(it)).map(|(id, _)| (*id).clone()).collect()
+    };
+    let suspect = claims.iter().any(|it| it.kind == Kind::MonitorSuspect);
+    Seen {
+        gone: with(&|it| !suspect && it.iter().all(|it| *it == Left::Gone)),
+        there: with(&|it| it.iter().any(|it| matches!(it, Left::There(_)))),
+    }
+}
+
 /// Whose databases are not known to be gone; `None` where nobody was visited.
 pub(super) fn not_gone(index: &Index<'_>) -> Option<BTreeSet<TenantId>> {
     let looks = index.case.graves?.iter();
@@ -51,7 +78,7 @@ pub(super) fn not_gone(index: &Index<'_>) -> Option<BTreeSet<TenantId>> {
 fn left(index: &Index<'_>, look: &GraveLook) -> Left {
     match &look.outcome {
         Outcome::NotTried(_) => Left::Unknown,
-        Outcome::Seen(sighting) => seen(index, look, &sighting.fingerprint),
+        Outcome::Seen(sighting) => answered(index, look, &sighting.fingerprint),
         Outcome::Failed(failure) => match failure.cause {
             Cause::ConnectionRefused | Cause::DatabaseMissing | Cause::AuthFailed => Left::Gone,
             Cause::DnsFailed if !index.looks.is_empty() => Left::Gone,
@@ -60,7 +87,7 @@ fn left(index: &Index<'_>, look: &GraveLook) -> Left {
     }
 }
 
-fn seen(index: &Index<'_>, look: &GraveLook, fingerprint: &Fingerprint) -> Left {
+fn answered(index: &Index<'_>, look: &GraveLook, fingerprint: &Fingerprint) -> Left {
     if look.known.as_ref().is_some_and(|it| differs(it, fingerprint)) {
         return Left::Gone;
     }

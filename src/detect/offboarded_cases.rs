@@ -7,7 +7,9 @@ use expect_test::{Expect, expect};
 use super::detect;
 use super::lifecycle::{Examined, advance};
 use super::notation::{World, now, told};
+use super::offboarded::seen;
 use crate::model::finding::{Fact, Finding, Kind};
+use crate::model::tenant::TenantId;
 
 #[track_caller]
 fn check(scan: &str, expected: &Expect) {
@@ -29,6 +31,31 @@ fn check_life(scans: &[&str], expected: &[&str]) {
         lines.push(told.join("; "));
     }
     assert_eq!(lines, expected);
+}
+
+/// Who is there, and who is known to be gone.
+#[track_caller]
+fn check_seen(scan: &str, there: &str, gone: &str) {
+    let world = World::parse(scan);
+    let detection = detect(&world.case());
+    let seen = seen(&world.case(), &detection.claims);
+    let names = |it: &std::collections::BTreeSet<TenantId>| {
+        it.iter().map(TenantId::as_str).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!((&*names(&seen.there), &*names(&seen.gone)), (there, gone), "{scan}");
+}
+
+#[test]
+fn only_whoever_was_looked_at_whole_is_gone() {
+    check_seen("acme\ngrave globex known=7 sys=7", "globex", "");
+    check_seen("acme\ngrave globex known=7 failed=connection_refused", "", "globex");
+    check_seen("acme\ngrave globex known=7 failed=timeout", "", "");
+    check_seen(
+        "acme\ngrave globex failed=connection_refused\ngrave globex/databases.x failed=timeout",
+        "",
+        "",
+    );
+    check_seen("acme", "", "");
 }
 
 const THERE: &str = "acme\ngrave globex known=7 sys=7";

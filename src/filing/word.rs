@@ -19,7 +19,7 @@ use crate::issues::look::Reason;
 use crate::issues::plan::Word;
 use crate::model::finding::Acknowledgement;
 
-/// Characters of a person's name.
+/// Characters of a person's login: GitHub's own are shorter.
 const LONGEST_NAME: usize = 60;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,9 +109,29 @@ async fn counted(
     Ok(None)
 }
 
-/// As it is shown, and fit for a route.
+/// As it is, fit for a route. A login that GitHub does not give is nobody's: mended, it would be another person's.
 fn name(user: &wire::User) -> Option<Box<str>> {
-    let fits = |it: &char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '[' | ']');
-    let name: String = user.login.chars().filter(fits).take(LONGEST_NAME).collect();
-    (!name.is_empty()).then(|| name.into())
+    let fits = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '_' | '[' | ']');
+    let login = &*user.login;
+    let fit = (1..=LONGEST_NAME).contains(&login.len()) && login.chars().all(fits);
+    fit.then(|| login.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(login: &str, expected: Option<&str>) {
+        assert_eq!(name(&wire::User { login: login.to_owned() }).as_deref(), expected);
+    }
+
+    #[test]
+    fn a_login_is_taken_as_it_is_or_not_at_all() {
+        check("octo-cat_corp", Some("octo-cat_corp"));
+        check("watertight[bot]", Some("watertight[bot]"));
+        for strange in ["", "octo cat", "octo/cat", "../octocat", "öctocat", &"a".repeat(61)] {
+            check(strange, None);
+        }
+    }
 }

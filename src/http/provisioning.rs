@@ -22,7 +22,6 @@ use super::path::TenantName;
 use super::problem::{Kind, Problem};
 use super::query::Query;
 use super::state::Shared;
-use crate::clock;
 use crate::model::operation::OperationId;
 use crate::model::preflight::Check;
 use crate::moving::selection::Wish;
@@ -170,14 +169,13 @@ pub(super) async fn remove(
     Query(Parting { grace, backup }): Query<Parting>,
 ) -> Result<Response, Problem> {
     let grace = grace.as_deref().map_or(Ok(GRACE), time_of_grace)?;
-    let until = clock::now().checked_add(grace).map_err(|error| Problem::fault(error.into()))?;
     let backup = match backup {
         None => FinalBackup::AsConfigured,
         Some(true) => FinalBackup::Required,
         Some(false) => FinalBackup::None,
     };
     let key = key(&headers)?;
-    let begun = shared.served.provisioner.deprovision(&id, until, backup, key).await;
+    let begun = shared.served.provisioner.deprovision(&id, grace, backup, key).await;
     let operation = begun.map_err(problem)?;
     tracing::info!(by = &*caller.name, %operation, tenant = %id, "a tenant was sent away");
     accepted(&shared, &operation).await

@@ -8,7 +8,8 @@
 //!
 //! Invariants:
 //! - bounded in number, in connections and in time; what was not visited is `NotTried`;
-//! - a grave is closed when it is old and nothing is told of it, never while its finding stands.
+//! - a grave is closed when it is old, a look of this scan says that its database is gone, and every look that told
+//!   anything has said so for days: a server that restarts is gone for a moment, and what was not visited says nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -21,6 +22,7 @@ use rand::seq::SliceRandom;
 use super::visits::Visits;
 use super::{Ask, Monitor};
 use crate::clock;
+use crate::detect::offboarded::Seen;
 use crate::model::change::{Baseline, Identity};
 use crate::model::finding::{Finding, Kind, State};
 use crate::model::grave::GraveLook;
@@ -30,11 +32,14 @@ use crate::registry::row::RawRow;
 use crate::registry::{self, RegistryOptions, Snapshot};
 use crate::scan::ScanLimits;
 use crate::store::memory::RefusedSecret;
-use crate::store::tenants::Grave;
+use crate::store::tenants::{Grave, GraveWords};
 
 /// How long a database that does not answer is visited after its tenant left. A provider that takes longer to delete a
 /// project has forgotten it.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// For how long a database must have been gone.
+const GONE_FOR: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// Databases of one scan.
 const MOST: usize = 200;
@@ -128,16 +133,36 @@ impl Graves {
         })
     }
 
-    /// Those that are closed now: they are old, and no finding is told of them.
-    pub(super) fn closed(&self, findings: &[Finding], now: Timestamp) -> BTreeSet<TenantId> {
+    /// What is to be kept of the looks, and which graves are closed now.
+    pub(super) fn words(&self, seen: &Seen, findings: &[Finding], now: Timestamp) -> GraveWords {
         let told: BTreeSet<&TenantId> = findings
             .iter()
             .filter(|it| it.claim.kind == Kind::OffboardedReachable && it.state != State::Resolved)
             .flat_map(|it| &it.claim.tenants)
             .collect();
-        let old = |it: &&Grave<_>| KEPT <= now.duration_since(it.at);
-        let closed = self.of.values().filter(old).map(|it| it.tenant.clone());
-        closed.filter(|it| !told.contains(it)).collect()
+        let leads = self.that_lead_somewhere();
+        let closed = |it: &Grave<_>| {
+            let since = it.gone_since.filter(|_| seen.gone.contains(&it.tenant));
+            let gone = since.is_some_and(|it| GONE_FOR <= now.duration_since(it));
+            KEPT <= now.duration_since(it.at)
+                && !told.contains(&it.tenant)
+                && (gone || !leads.contains(&it.tenant))
+        };
+        let those = |says: &dyn Fn(&Grave<Option<RawRow>>) -> bool| -> BTreeSet<TenantId> {
+            self.of.values().filter(|it| says(it)).map(|it| it.tenant.clone()).collect()
+        };
+        GraveWords {
+            gone: those(&|it| it.gone_since.is_none() && seen.gone.contains(&it.tenant)),
+            there: those(&|it| it.gone_since.is_some() && seen.there.contains(&it.tenant)),
+            closed: those(&closed),
+        }
+    }
+
+    /// Whoever had no database, or a row that nobody can read, is never seen to be gone.
+    fn that_lead_somewhere(&self) -> BTreeSet<&TenantId> {
+        let known = self.snapshot.tenants.iter().zip(&self.snapshot.access);
+        let leads = known.filter(|(_, access)| access.iter().any(|it| it.unusable.is_none()));
+        leads.map(|(tenant, _)| &tenant.id).collect()
     }
 }
 
@@ -170,7 +195,8 @@ mod tests {
         let url = format!("postgres://app@{name}.example/app");
         let row =
             RawRow { id: "another".into(), database_url: Some(url.into()), ..RawRow::default() };
-        Grave { tenant: id(name), operation: OperationId::of(1), at, row: Some(row) }
+        let operation = OperationId::of(1);
+        Grave { tenant: id(name), operation, at, gone_since: None, row: Some(row) }
     }
 
     fn told(name: &str, state: State, now: Timestamp) -> Finding {
@@ -196,13 +222,36 @@ mod tests {
     }
 
     #[test]
-    fn a_grave_is_closed_when_it_is_old_and_nothing_is_told_of_it() {
+    fn a_grave_is_closed_when_it_is_old_and_was_seen_to_be_gone_for_days() {
         let now: Timestamp = "2026-11-27T05:00:00Z".parse().unwrap();
-        let kept = [("young", 89), ("old", 90), ("answers", 400), ("gone", 400)];
-        let graves = Graves::open(kept.map(|(name, days)| grave(name, days, now)).into());
+        let hours = |it| now - SignedDuration::from_hours(it);
+        let gone = |name, days, since: Option<i64>| Grave {
+            gone_since: since.map(hours),
+            ..grave(name, days, now)
+        };
+        let graves = Graves::open(vec![
+            gone("young", 89, Some(100)),
+            gone("gone", 90, Some(72)),
+            gone("resolved", 400, Some(100)),
+            gone("told", 400, Some(100)),
+            gone("lately", 400, Some(71)),
+            gone("restarts", 400, None),
+            gone("unseen", 400, Some(100)),
+            gone("back", 400, Some(100)),
+            Grave { row: None, ..grave("bare", 400, now) },
+            Grave { row: None, ..grave("bare-young", 1, now) },
+        ]);
         let findings =
-            [told("answers", State::Acknowledged, now), told("gone", State::Resolved, now)];
-        assert_eq!(graves.closed(&findings, now), [id("old"), id("gone")].into());
+            [told("told", State::Acknowledged, now), told("resolved", State::Resolved, now)];
+        let ids =
+            |names: &[&str]| -> BTreeSet<TenantId> { names.iter().map(|it| id(it)).collect() };
+        let seen = Seen {
+            gone: ids(&["young", "gone", "resolved", "told", "lately", "restarts"]),
+            there: ids(&["back"]),
+        };
+        let words = graves.words(&seen, &findings, now);
+        assert_eq!(words.closed, ids(&["gone", "resolved", "bare"]));
+        assert_eq!((words.gone, words.there), (ids(&["restarts"]), ids(&["back"])));
     }
 
     #[test]

@@ -100,9 +100,7 @@ pub fn keep(store: &Store, cycle: &Cycle, late: &Late) -> Result<(), StoreError>
         unreported: &unreported,
         baselines: &late.baselines_before(cycle),
     })?;
-    if !cycle.closed.is_empty() {
-        store.close_graves(&cycle.closed)?;
-    }
+    store.tell_graves(&cycle.graves, report.finished_at)?;
     store.clear_refused(&cycle.accepted)?;
     store.put_refused(&cycle.refused)?;
     store.confirm_stamps(&cycle.stamps)

@@ -41,6 +41,8 @@ pub(super) struct Row {
     pub began: Option<Moment>,
     pub took: String,
     pub why: Vec<String>,
+    /// What it made: a backup's file and digest.
+    pub notes: Vec<String>,
 }
 
 impl Mark {
@@ -75,7 +77,9 @@ impl Mark {
 /// Every step, in the order in which they are done.
 pub(super) fn forwards(operation: &Operation, frame: &Frame<'_>) -> Vec<Row> {
     let steps = operation.kind.steps().iter();
-    steps.map(|step| row(*step, operation, frame, forward)).collect()
+    let noted =
+        |step| Row { notes: notes(operation, step), ..row(step, operation, frame, forward) };
+    steps.map(|step| noted(*step)).collect()
 }
 
 /// What is undone, newest first; nothing while it is not being undone.
@@ -136,7 +140,17 @@ fn row(step: Step, operation: &Operation, frame: &Frame<'_>, says: Says) -> Row 
         began: began.map(|it| frame.moment(it)),
         took: began.filter(|_| over).map_or_else(String::new, |it| took(it, ended)),
         why: why.map_or_else(Vec::new, lines),
+        notes: Vec::new(),
     }
+}
+
+/// What the step has made.
+fn notes(operation: &Operation, step: Step) -> Vec<String> {
+    let noted = operation.log.iter().filter_map(|it| match &it.happened {
+        Happened::Noted(of, what) if *of == step => Some(lines(what)),
+        _ => None,
+    });
+    noted.flatten().collect()
 }
 
 fn lines(why: &str) -> Vec<String> {

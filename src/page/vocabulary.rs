@@ -28,7 +28,9 @@ pub(super) fn state(state: impl Borrow<OperationState>) -> &'static str {
 pub(super) const fn ended(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Provision => "The tenant is active, with a database that is proven its own.",
-        OperationKind::Deprovision => "The tenant is gone, and so is its project.",
+        OperationKind::Deprovision => {
+            "The tenant is gone, and so is whatever was made for it here."
+        }
         OperationKind::Rehome => "The tenant has moved to a database of its own.",
     }
 }

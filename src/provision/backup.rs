@@ -8,6 +8,8 @@
 //! Invariants:
 //! - the file is read back before it counts, and is on the disk before its name is;
 //! - only the account that we run as can read it;
+//! - what was not finished is gone when the step is;
+//! - it is of the database that is about to be deleted, and what goes beside that is told;
 //! - it is made by the login that the tenant's own application has, and ends within its limit.
 
 use std::fs::{self, File, OpenOptions};
@@ -21,13 +23,14 @@ use sha2::{Digest, Sha256};
 
 use super::drive::{Course, Trouble, judged};
 use super::keep::Patience;
+use super::left::{self, Given};
 use crate::clock;
 use crate::dump::{DumpError, Job, Place, Program, Programs};
 use crate::model::fingerprint::Digest256;
 use crate::model::operation::{Event, Happened, OperationId, Step};
-use crate::model::tenant::{Origin, TenantId};
-use crate::registry::tenant::{Trust, build};
-use crate::registry::{Access, STORE};
+use crate::model::tenant::{TargetName, TenantId};
+use crate::registry::Access;
+use crate::registry::row::RawRow;
 use crate::store::Store;
 
 /// For a table that somebody holds: a tenant that left should have nobody who does.
@@ -65,6 +68,16 @@ pub enum BackupRefusal {
 }
 
 impl FinalBackup {
+    /// For the digest of a request: it stays when a variant gets another name.
+    pub(super) fn asked(&self) -> String {
+        match self {
+            Self::AsConfigured => "as_configured".to_owned(),
+            Self::Required => "required".to_owned(),
+            Self::None => "none".to_owned(),
+            Self::Into(directory) => format!("into {}", directory.display()),
+        }
+    }
+
     /// The directory, where one is to be made.
     pub(super) fn directory(
         self,
@@ -92,9 +105,9 @@ pub(super) async fn back_up(course: &mut Course<'_>) -> Result<(), Trouble> {
     if course.operation.log.iter().any(noted) {
         return Ok(());
     }
-    let built = build(&row, &Origin { source: STORE.into(), line: None }, Trust::References, None);
-    let access = built.access.first().filter(|it| it.unusable.is_none());
-    let access = access.ok_or_else(|| Trouble::failed("its row leads to no database"))?;
+    let built = left::built(&row);
+    let access = left::access(&built)?;
+    let unkept = unkept(course, &row).await?;
     let programs = Programs::find().await.map_err(Trouble::of)?;
     let stem = stem(course.tenant(), course.id());
     let written = match found(&directory, &stem).map_err(|it| file(&directory, &it))? {
@@ -107,7 +120,46 @@ pub(super) async fn back_up(course: &mut Course<'_>) -> Result<(), Trouble> {
         reading.map_err(|it| Trouble::Fault(it.into()))?
     };
     let digest = digest.map_err(|it| file(&written, &it))?;
-    note(course, format!("{} sha256 {digest}", written.display())).await
+    note(course, format!("{} sha256 {digest}{unkept}", written.display())).await
+}
+
+/// What goes and is not in the file, for people. Where the file would be of another database than the one that goes, none
+/// is made.
+async fn unkept(course: &Course<'_>, row: &RawRow) -> Result<String, Trouble> {
+    let tenant = course.tenant().clone();
+    let read = move |store: &Store| {
+        Ok((store.projects_of_tenant(&tenant)?, store.projects_ever_of_tenant(&tenant)?.len()))
+    };
+    let (going, ever) = course.stored("read a tenant's projects", read).await?;
+    let references: Vec<&str> = going.iter().map(|it| &*it.reference).collect();
+    told_of(row, &references, Given::of(ever))
+}
+
+fn told_of(row: &RawRow, going: &[&str], given: Given) -> Result<String, Trouble> {
+    let (kept, lost): (Vec<&str>, Vec<&str>) =
+        going.iter().partition(|it| left::leads_into(row, it, given));
+    if kept.is_empty() && !lost.is_empty() {
+        return Err(Trouble::failed(format!(
+            "its row does not lead into what would be deleted ({}), so a backup would be of another database; keep one by hand and send it away without one, or lead the row back",
+            lost.join(", ")
+        )));
+    }
+    let projects = lost.into_iter().map(|it| format!("the project {it}"));
+    let databases = row.databases.keys().map(|it| TargetName::Database(it.clone()).to_string());
+    let left_out: Vec<String> = projects.chain(databases).collect();
+    Ok(match &*left_out {
+        [] => String::new(),
+        left_out => format!("; not kept: {}", left_out.join(", ")),
+    })
+}
+
+/// What is whole is kept; what was cut off holds a customer's data, and nobody would look for it.
+pub(super) fn forget_unfinished(course: &Course<'_>) -> Result<(), Trouble> {
+    let Some(directory) = super::parting::leaving(course)?.backup else { return Ok(()) };
+    let unfinished = unfinished(&directory, &stem(course.tenant(), course.id()));
+    remove(&unfinished).map_err(|error| {
+        Trouble::failed(format!("remove the unfinished backup {}: {error}", unfinished.display()))
+    })
 }
 
 /// Makes one, and gives it its name when it is whole.
@@ -118,7 +170,7 @@ async fn dumped(
     directory: &Path,
     stem: &str,
 ) -> Result<PathBuf, Trouble> {
-    let unfinished = directory.join(format!(".{stem}.part"));
+    let unfinished = unfinished(directory, stem);
     let secret = access.application_secret().map_err(Trouble::of)?;
     let backup = &course.equipment.options.backup;
     let place = Place {
@@ -146,15 +198,20 @@ async fn dumped(
             // A server that restarts, or a way that is broken for a moment.
             Err(DumpError::Ended { .. }) if patience.wait().await => {}
             Err(error) => {
-                fs::remove_file(&unfinished).unwrap_or_default();
+                remove(&unfinished).unwrap_or_default();
                 return Err(Trouble::of(error));
             }
         }
     }
     let listed = programs.run(&list(&unfinished, backup.limit), course.stop).await;
-    if !listed.map_err(Trouble::of)?.contains("Archive created at") {
-        return Err(Trouble::failed("the backup cannot be read back"));
+    let whole = listed.map_err(Trouble::of).and_then(|it| {
+        let is_one = it.contains("Archive created at");
+        is_one.then_some(()).ok_or_else(|| Trouble::failed("the backup cannot be read back"))
+    });
+    if whole.is_err() {
+        remove(&unfinished).unwrap_or_default();
     }
+    whole?;
     let finished = directory.join(format!("{stem}-{}.dump", moment(clock::now())));
     settle(&unfinished, &finished, directory).map_err(|it| file(&finished, &it))?;
     Ok(finished)
@@ -190,12 +247,21 @@ fn found(directory: &Path, stem: &str) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
+fn unfinished(directory: &Path, stem: &str) -> PathBuf {
+    directory.join(format!(".{stem}.part"))
+}
+
+/// Whether it was there or not.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Empty, and ours alone, whatever lay there.
 fn open(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove(path)?;
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
 }
 
@@ -255,6 +321,32 @@ mod tests {
         assert_eq!(chosen(FinalBackup::None, &some), Some(None));
         assert_eq!(chosen(FinalBackup::Into(there.clone()), &none), Some(Some(there.clone())));
         assert_eq!(chosen(FinalBackup::Into(there.join("missing")), &none), None);
+    }
+
+    #[track_caller]
+    fn check(row: &RawRow, going: &[&str], expected: Result<&str, &str>) {
+        let told = told_of(row, going, Given::Several).map_err(|it| it.to_string());
+        match (told, expected) {
+            (Err(why), Err(expected)) => assert!(why.contains(expected), "{why}"),
+            (told, expected) => assert_eq!(told, expected.map(Into::into).map_err(Into::into)),
+        }
+    }
+
+    #[test]
+    fn what_goes_and_is_not_kept_is_told_and_another_database_is_no_backup() {
+        let row = |project: &str| RawRow {
+            id: "acme".into(),
+            database_url: Some("postgres://app:word@db.example/app".into()),
+            project_id: Some(project.into()),
+            ..RawRow::default()
+        };
+        check(&row("p1"), &["p1"], Ok(""));
+        check(&row("p1"), &[], Ok(""));
+        check(&row("p1"), &["p1", "p2"], Ok("; not kept: the project p2"));
+        check(&row("p3"), &["p1", "p2"], Err("does not lead into what would be deleted (p1, p2)"));
+        let databases = [("reports".into(), "postgres://app@db.example/reports".into())].into();
+        let more = RawRow { databases, ..row("p1") };
+        check(&more, &["p1"], Ok("; not kept: databases.reports"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::drive::{Course, Trouble};
 use super::keep::{self, Patience};
 use super::work::Work;
-use super::{project, unique};
+use super::{left, project, unique};
 use crate::daemon::beside::Company;
 use crate::dsn::Dsn;
 use crate::model::finding::Health;
@@ -77,6 +77,9 @@ pub(super) fn row(course: &Course<'_>) -> Result<RawRow, Trouble> {
 
 /// The row that an operation's database is visited by.
 pub(super) fn login(tenant: &TenantId, work: &Work) -> Result<RawRow, Trouble> {
+    if let Some(row) = work.leaving.as_ref().and_then(|it| it.row.as_ref()) {
+        return left::row(tenant, row);
+    }
     let url = work.url().ok_or_else(|| Trouble::failed("no database is known yet"))?;
     let dsn = Dsn::parse(url.expose())
         .map_err(|error| Trouble::failed(format!("the database's URL cannot be used: {error}")))?;

@@ -15,7 +15,6 @@ use super::project;
 use super::work::Leaving;
 use crate::clock;
 use crate::registry::row::RawRow;
-use crate::secret::Secret;
 use crate::store::Store;
 
 /// A clock that is set is noticed within so long.
@@ -27,9 +26,6 @@ pub(super) async fn suspend(course: &mut Course<'_>) -> Result<(), Trouble> {
     let row = course.stored("read a tenant", read).await?;
     let leaving = leaving(course)?;
     if let Some(row) = row {
-        if let Some(url) = &row.database_url {
-            course.work.led_to(&Secret::new(&**url));
-        }
         course.work.leaving = Some(Leaving { row: Some(row), ..leaving });
         course.keep_work().await?;
     } else if leaving.row.is_none() {

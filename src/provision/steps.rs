@@ -39,6 +39,7 @@ pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trou
         Step::Connect => active::release(course, connect::DATABASES).await,
         Step::Stamp => furnish::take_stamp_away(course).await,
         Step::Suspend => parting::call_back(course).await,
+        Step::Backup => backup::forget_unfinished(course),
         Step::Copy => {
             rehome::forget_copy(course);
             Ok(())
@@ -51,8 +52,6 @@ pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trou
         | Step::Compare
         | Step::Switch
         | Step::Grace
-        // What was kept is kept.
-        | Step::Backup
         | Step::DeleteProject
         | Step::Bury => Ok(()),
     }

@@ -70,7 +70,6 @@ async fn others_in_flight(course: &Course<'_>) -> Result<Vec<RawRow>, Trouble> {
         for other in store.operations_in(OperationState::Running)? {
             if other.id != own
                 && let Some(work) = store.operation_work::<super::work::Work>(&other.id)?
-                && work.url().is_some()
             {
                 others.push((other.tenant, work));
             }
@@ -78,6 +77,7 @@ async fn others_in_flight(course: &Course<'_>) -> Result<Vec<RawRow>, Trouble> {
         Ok(others)
     });
     let others = read.await?.into_iter();
+    // Those that know no database yet have no login.
     Ok(others.filter_map(|(tenant, work)| login(&visited(&tenant, &work), &work).ok()).collect())
 }
 

@@ -9,6 +9,10 @@
 //! What cannot be looked at is deleted: a project that never comes up, that leads where nothing may be looked at, or that
 //! does not let us in was never anybody's, as far as the registry, the store and every other tenant's database tell.
 //!
+//! Why a tenant that leaves is looked at by its row only where that leads into the project: one that was led elsewhere by
+//! hand says nothing of the project that goes. The operation that made it knows the way; where that is forgotten, the
+//! project stays, because somebody has lived in it.
+//!
 //! Invariant: whoever is found in the database is on the disk before the step fails, so that undoing it, now or after a
 //! crash, deletes nothing of theirs.
 
@@ -17,7 +21,9 @@ use std::collections::BTreeSet;
 use super::connect::login;
 use super::drive::{Course, Trouble};
 use super::keep::{self, Patience};
+use super::left;
 use super::unique::{self, Compared, names};
+use super::work::{Leaving, Work};
 use crate::model::operation::{OperationId, Step};
 use crate::model::tenant::{Tenant, TenantId};
 use crate::provider::{ProviderError, Readiness};
@@ -38,7 +44,7 @@ pub(super) async fn tied(
     if !tied.is_empty() || is_proven(course, reference) {
         return Ok(tied);
     }
-    if let Some(row) = row(course, reference).await? {
+    if let Some(row) = row(course, reference, maker).await? {
         tied = neighbours(course, row).await?;
     }
     if !tied.is_empty() && maker == course.id() {
@@ -81,24 +87,76 @@ async fn neighbours(course: &Course<'_>, row: RawRow) -> Result<BTreeSet<TenantI
 }
 
 /// The way to the project's database; `None` where there is none, or none that may be taken.
-async fn row(course: &Course<'_>, reference: &str) -> Result<Option<RawRow>, Trouble> {
-    let known = course.work.reference.as_deref().is_none_or(|it| it == reference);
-    if known && course.work.url().is_some() {
-        return login(&course.visited(), &course.work).map(Some);
+async fn row(
+    course: &Course<'_>,
+    reference: &str,
+    maker: &OperationId,
+) -> Result<Option<RawRow>, Trouble> {
+    let mut work = match &course.work.leaving {
+        Some(leaving) => {
+            if let Some(row) = row_of_left(course, leaving, reference).await? {
+                return Ok(Some(row));
+            }
+            work_of(course, reference, maker).await?
+        }
+        None => course.work.clone(),
+    };
+    let known = work.reference.as_deref().is_none_or(|it| it == reference);
+    if known && work.url().is_some() {
+        return of_work(course, &work).map(Some);
     }
     if !comes_up(course, reference).await? {
         return Ok(None);
     }
-    let (provider, password) = (&course.equipment.provider, course.work.password());
+    let (provider, password) = (&course.equipment.provider, work.password());
     let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
-    let mut work = course.work.clone();
     match keep::read(&mut patience, || provider.url(reference, &password)).await {
         Ok(url) => work.led_to(&url),
         Err(ProviderError::Untrusted { .. }) => return Ok(None),
         Err(error) => return Err(Trouble::of(error)),
     }
     work.reference = Some(reference.into());
-    login(&course.visited(), &work).map(Some)
+    of_work(course, &work).map(Some)
+}
+
+fn of_work(course: &Course<'_>, work: &Work) -> Result<RawRow, Trouble> {
+    let row = login(&course.visited(), work)?;
+    // The operation that moved the tenant here looked beside it, and by now it is the tenant itself.
+    let own = row.clone_of.as_deref() == Some(course.visited().as_str());
+    Ok(if own { RawRow { clone_of: None, ..row } } else { row })
+}
+
+/// The tenant's own way, where it leads into the project. A password that cannot be read is no reason to delete unseen.
+async fn row_of_left(
+    course: &Course<'_>,
+    leaving: &Leaving,
+    reference: &str,
+) -> Result<Option<RawRow>, Trouble> {
+    let Some(row) = &leaving.row else { return Ok(None) };
+    let tenant = course.tenant().clone();
+    let read = move |store: &Store| Ok(store.projects_ever_of_tenant(&tenant)?);
+    let ever = course.stored("read a tenant's projects", read).await?;
+    if !left::leads_into(row, reference, left::Given::of(ever.len())) {
+        return Ok(None);
+    }
+    left::access(&left::built(row))?.application_secret().map_err(Trouble::of)?;
+    left::row(course.tenant(), row).map(Some)
+}
+
+/// What the operation knows that made the project.
+async fn work_of(
+    course: &Course<'_>,
+    reference: &str,
+    maker: &OperationId,
+) -> Result<Work, Trouble> {
+    let id = maker.clone();
+    let read = move |store: &Store| Ok(store.operation_work::<Work>(&id)?);
+    let work = course.stored("read what an operation needs", read).await?;
+    work.ok_or_else(|| {
+        Trouble::failed(format!(
+            "the project {reference} stays: the tenant's row does not lead into it, and its password is known no more, so nobody can look whose its database is"
+        ))
+    })
 }
 
 async fn comes_up(course: &Course<'_>, reference: &str) -> Result<bool, Trouble> {

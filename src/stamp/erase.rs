@@ -7,6 +7,8 @@
 //! - only a text that this store has written is taken away, and only where it stands as it was written;
 //! - a schema that somebody has put something into meanwhile stays, without our text.
 
+use postgres_protocol::escape::escape_literal;
+
 use super::write::{Place, StampError, look};
 use crate::probe::Prober;
 use crate::probe::errand::Errand;
@@ -40,12 +42,9 @@ fn sql(filled: bool, before: Option<&str>) -> String {
     match before {
         None if !filled => "DROP SCHEMA watertight".to_owned(),
         None | Some("") => "COMMENT ON SCHEMA watertight IS NULL".to_owned(),
-        Some(text) => {
-            let text = text.replace('\'', "''");
-            format!(
-                "SET LOCAL standard_conforming_strings = on; COMMENT ON SCHEMA watertight IS '{text}'"
-            )
-        }
+        // One that means the same under every setting of `standard_conforming_strings`: a message is read whole before
+        // anything that it sets is set.
+        Some(text) => format!("COMMENT ON SCHEMA watertight IS {}", escape_literal(text)),
     }
 }
 
@@ -59,5 +58,7 @@ mod tests {
         assert_eq!(sql(true, None), "COMMENT ON SCHEMA watertight IS NULL");
         assert_eq!(sql(false, Some("")), "COMMENT ON SCHEMA watertight IS NULL");
         assert!(sql(false, Some("it's")).ends_with("IS 'it''s'"));
+        let hostile = sql(false, Some(r"a\'; DROP TABLE customers; --"));
+        assert!(hostile.ends_with(r"IS  E'a\\''; DROP TABLE customers; --'"), "{hostile}");
     }
 }

@@ -68,6 +68,11 @@ impl Store {
         self.projects_where("tenant = ?1 AND gone_at IS NULL", tenant.as_str())
     }
 
+    /// Of one tenant, gone or not.
+    pub fn projects_ever_of_tenant(&self, tenant: &TenantId) -> Result<Vec<Given>, StoreError> {
+        self.projects_where("tenant = ?1", tenant.as_str())
+    }
+
     fn projects_where(&self, which: &str, value: &str) -> Result<Vec<Given>, StoreError> {
         self.read("read the projects of operations", |transaction| {
             let sql = format!(

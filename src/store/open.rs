@@ -24,6 +24,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("migrations/04_hooks.sql")),
     M::up(include_str!("migrations/05_stamps.sql")),
     M::up(include_str!("migrations/06_operations.sql")),
+    M::up(include_str!("migrations/07_graves.sql")),
 ];
 
 /// "WTGT": tells our files from every other SQLite database.

@@ -38,7 +38,20 @@ pub struct Grave<T> {
     pub tenant: TenantId,
     pub operation: OperationId,
     pub at: Timestamp,
+    /// Since when no look has found the database there; `None` where the last that told anything did, or none has.
+    pub gone_since: Option<Timestamp>,
     pub row: T,
+}
+
+/// What looks have told of graves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GraveWords {
+    /// For the first time since they were last there.
+    pub gone: BTreeSet<TenantId>,
+    /// There again.
+    pub there: BTreeSet<TenantId>,
+    /// To be visited no more.
+    pub closed: BTreeSet<TenantId>,
 }
 
 impl Store {
@@ -93,7 +106,7 @@ impl Store {
                 .prepare_cached(
                     "INSERT INTO graves (tenant, operation, at, sealed) VALUES (?1, ?2, ?3, ?4)
                      ON CONFLICT (tenant) DO UPDATE SET operation = excluded.operation,
-                         at = excluded.at, sealed = excluded.sealed",
+                         at = excluded.at, sealed = excluded.sealed, gone_since = NULL",
                 )?
                 .execute(params![id.as_str(), operation.as_str(), rows::micros(at), sealed])?;
             Ok(())
@@ -104,7 +117,7 @@ impl Store {
     pub fn graves<T: DeserializeOwned>(&self) -> Result<Vec<Grave<T>>, StoreError> {
         self.read("read the graves", |transaction| {
             let mut all = transaction.prepare_cached(
-                "SELECT tenant, operation, at, sealed FROM graves ORDER BY tenant",
+                "SELECT tenant, operation, at, sealed, gone_since FROM graves ORDER BY tenant",
             )?;
             let found = all.query_and_then([], |row| {
                 let id: String = row.get(0)?;
@@ -114,6 +127,10 @@ impl Store {
                     tenant: rows::tenant(&id)?,
                     operation: rows_of::id(&row.get::<_, String>(1)?)?,
                     at: rows::time("at", row.get(2)?)?,
+                    gone_since: row
+                        .get::<_, Option<i64>>(4)?
+                        .map(|it| rows::time("gone_since", it))
+                        .transpose()?,
                     row: rows::sealed_row(GRAVES, &plain)?,
                 })
             })?;
@@ -121,10 +138,28 @@ impl Store {
         })
     }
 
-    pub fn close_graves(&self, tenants: &BTreeSet<TenantId>) -> Result<(), StoreError> {
-        self.write("close graves", |transaction| {
+    /// Writes only where there is something to write.
+    pub fn tell_graves(&self, words: &GraveWords, at: Timestamp) -> Result<(), StoreError> {
+        if *words == GraveWords::default() {
+            return Ok(());
+        }
+        self.write("note what was seen of graves", |transaction| {
+            let mut gone = transaction.prepare_cached(
+                "UPDATE graves SET gone_since = ?2 WHERE tenant = ?1 AND gone_since IS NULL",
+            )?;
+            for it in &words.gone {
+                gone.execute(params![it.as_str(), rows::micros(at)])?;
+            }
+            let mut there = transaction
+                .prepare_cached("UPDATE graves SET gone_since = NULL WHERE tenant = ?1")?;
+            for it in &words.there {
+                there.execute([it.as_str()])?;
+            }
             let mut close = transaction.prepare_cached("DELETE FROM graves WHERE tenant = ?1")?;
-            tenants.iter().try_for_each(|it| Ok(close.execute([it.as_str()]).map(drop)?))
+            for it in &words.closed {
+                close.execute([it.as_str()])?;
+            }
+            Ok(())
         })
     }
 
@@ -265,7 +300,19 @@ mod tests {
         };
         assert_eq!(told(&store), ["acme row 3 3", "globex row 1 1"]);
         assert_eq!(store.graves::<String>().unwrap()[0].operation, again);
-        store.close_graves(&[id("acme"), id("nobody")].into()).unwrap();
+        let words = |gone: &[&str], there: &[&str], closed: &[&str]| {
+            let set = |names: &[&str]| names.iter().map(|it| id(it)).collect();
+            GraveWords { gone: set(gone), there: set(there), closed: set(closed) }
+        };
+        let since = |store: &Store| -> Vec<Option<Timestamp>> {
+            store.graves::<String>().unwrap().into_iter().map(|it| it.gone_since).collect()
+        };
+        store.tell_graves(&words(&["acme", "globex"], &[], &[]), at(5)).unwrap();
+        store.tell_graves(&words(&["acme"], &["globex"], &[]), at(6)).unwrap();
+        assert_eq!(since(&store), [Some(at(5)), None], "the first word counts, until it is there");
+        store.bury_tenant(&id("acme"), &first, &"row 4", at(7)).unwrap();
+        assert_eq!(since(&store), [None, None], "another database");
+        store.tell_graves(&words(&[], &[], &["acme", "nobody"]), at(8)).unwrap();
         assert_eq!(told(&store), ["globex row 1 1"]);
     }
 }

@@ -118,6 +118,10 @@ fn leaving() -> Vec<Happened> {
 
 fn failing(told: &str) -> Vec<Happened> {
     let mut happened = whole(&[Step::Suspend, Step::Grace]);
+    let made = "/backups/weser.dump sha256 ab12".into();
+    happened.push(Happened::Started(Step::Backup));
+    happened.push(Happened::Noted(Step::Backup, made));
+    happened.push(Happened::Succeeded(Step::Backup));
     happened.push(Happened::Started(Step::DeleteProject));
     happened.push(Happened::Failed(Step::DeleteProject, told.into()));
     happened

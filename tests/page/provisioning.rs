@@ -46,6 +46,15 @@ fn an_operation_tells_each_step_with_its_state_its_times_and_its_error() {
 }
 
 #[test]
+fn an_operation_shows_what_a_step_has_made() {
+    let steps = rows(&views::operation(frame(None), &named("failing")), "steps");
+    assert!(
+        steps[2].starts_with("Keep a last backup backup Succeeded /backups/weser.dump sha256 ab12"),
+        "{steps:?}"
+    );
+}
+
+#[test]
 fn what_is_undone_stands_newest_first_and_says_what_happens_now() {
     let html = views::operation(frame(None), &named("undoing"));
     let undone = rows(&html, "undone");

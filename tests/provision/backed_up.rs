@@ -12,7 +12,11 @@ use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
 use watertight::dump::{self, Job, Programs};
 use watertight::model::fingerprint::Digest256;
+use watertight::model::tenant::TenantId;
+use watertight::registry::row::RawRow;
 use watertight::secret::Secret;
+use watertight::store::Store;
+use watertight::store::url::StoreUrl;
 
 use crate::program::Program;
 use crate::running::Running;
@@ -46,6 +50,23 @@ async fn execute(url: &Secret, sql: &str) {
 async fn send_away(running: &Running, tenant: &str, more: &str) -> crate::running::Answer {
     let url = format!("{}/api/v1/tenants/{tenant}?grace=0s{more}", running.base);
     running.send(running.http.delete(&url)).await
+}
+
+/// The registry's row of a tenant, changed by hand.
+fn rewrite(program: &Program, tenant: &str, change: impl FnOnce(&mut RawRow)) {
+    let store = Store::open(&StoreUrl::Sqlite(program.path("watertight.db")), None).unwrap();
+    let tenant = TenantId::parse(tenant).unwrap();
+    let mut row: RawRow = store.tenant(&tenant).unwrap().unwrap();
+    change(&mut row);
+    store.put_tenants(&[(tenant, row)]).unwrap();
+}
+
+/// Another tenant, led into that database by a row that names no project.
+fn move_in(program: &Program, tenant: &str, url: &Secret) {
+    let store = Store::open(&StoreUrl::Sqlite(program.path("watertight.db")), None).unwrap();
+    let database_url = Some(url.expose().into());
+    let row = RawRow { id: tenant.into(), database_url, ..RawRow::default() };
+    store.put_tenants(&[(TenantId::parse(tenant).unwrap(), row)]).unwrap();
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
@@ -169,4 +190,72 @@ async fn without_a_place_for_it_whoever_asks_is_told() {
     assert!(gone.out.contains("sha256"), "{gone:?}");
     assert_eq!(files(&elsewhere).len(), 1);
     assert!(projects(&program).is_empty());
+}
+
+/// A table that is held, and a tenant whose dump waits for it.
+#[tokio::test]
+async fn a_tenant_that_is_called_back_leaves_no_half_of_its_data_behind() {
+    let (program, backups) = keeping("1m");
+    let mut running = start(&program).await;
+    let url = tenant(&program, &running, "acme").await;
+    let (client, connection) = tokio_postgres::connect(url.expose(), NoTls).await.unwrap();
+    let mut holding = JoinSet::new();
+    holding.spawn(connection);
+    client.batch_execute("begin; lock table customers").await.unwrap();
+    let leaving = id(&send_away(&running, "acme", "").await);
+    let late = Instant::now() + Duration::from_secs(30);
+    while files(&backups).is_empty() {
+        assert!(Instant::now() < late, "no dump begins");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let cancelled = running.post(&format!("/api/v1/operations/{leaving}/cancel"), &json!({})).await;
+    assert_eq!(cancelled.status, 202, "{cancelled:?}");
+    ended(&running, &leaving, "rolled_back").await;
+    assert!(files(&backups).is_empty(), "{:?}", files(&backups));
+    assert!(url_of(&program, "acme").is_some(), "it was called back");
+    drop(client);
+    holding.join_next().await.unwrap().unwrap().unwrap();
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_row_that_was_led_elsewhere_makes_no_backup_and_the_project_is_looked_at_all_the_same() {
+    let (program, backups) = keeping("1m");
+    let mut running = start(&program).await;
+    let url = tenant(&program, &running, "acme").await;
+    rewrite(&program, "acme", |row| row.project_id = Some("elsewhere".into()));
+    let answer = send_away(&running, "acme", "").await;
+    let operation = ended(&running, &id(&answer), "rolled_back").await;
+    let why = step(&operation, "backup")["error"].as_str().unwrap();
+    assert!(why.contains("does not lead into what would be deleted"), "{why}");
+    assert!(files(&backups).is_empty() && url_of(&program, "acme").is_some());
+
+    move_in(&program, "globex", &url);
+    let answer = send_away(&running, "acme", "&backup=false").await;
+    let operation = ended(&running, &id(&answer), "stuck").await;
+    let why = step(&operation, "delete_project")["error"].as_str().unwrap();
+    assert!(why.contains("is that of globex"), "{why}");
+    assert_eq!(projects(&program).len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_password_that_stands_apart_is_used_for_the_last_look() {
+    let program = program("");
+    let mut running = start(&program).await;
+    let url = tenant(&program, &running, "acme").await;
+    let (before, rest) = url.expose().split_once('@').unwrap();
+    let (before, password) = before.rsplit_once(':').unwrap();
+    let file = program.write("acme.password", password);
+    rewrite(&program, "acme", |row| {
+        row.database_url = Some(format!("{before}@{rest}").into());
+        row.password = Some(format!("file:{file}").into());
+    });
+    move_in(&program, "globex", &url);
+    let answer = send_away(&running, "acme", "").await;
+    let operation = ended(&running, &id(&answer), "stuck").await;
+    let why = step(&operation, "delete_project")["error"].as_str().unwrap();
+    assert!(why.contains("is that of globex"), "{why}");
+    assert_eq!(projects(&program).len(), 1);
+    running.stop().await;
 }

@@ -1,6 +1,6 @@
 //! Chance against operations.
 //!
-//! Why the seed: a run that fails prints it, and `WATERTIGHT_SOAK_SEED` draws the same world again. A few run with every
+//! Why the seed: a run that fails prints it, and `WATERTIGHT_SOAK_SEED` draws the same world again. Fifty run with every
 //! test, and with `WATERTIGHT_SOAK=full` two thousand.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::life::Life;
 use crate::seeds::Seeds;
 use crate::stage::{self, Stage};
 
-const SHORT: u64 = 12;
+const SHORT: u64 = 50;
 const LONG: u64 = 2_000;
 
 /// Runs at once: each waits most of its time.

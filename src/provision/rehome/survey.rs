@@ -35,6 +35,23 @@ pub struct Wanted {
     pub providers: ProviderSchemas,
 }
 
+impl Wanted {
+    /// For the digest of a request: it stays when a variant gets another name.
+    pub(in super::super) fn asked(&self) -> String {
+        let (what, names): (_, &[Box<str>]) = match &self.wish {
+            Wish::Own => ("own", &[]),
+            Wish::Schemas(names) => ("schemas", names),
+            Wish::Tables(patterns) => ("tables", patterns),
+        };
+        let providers = match self.providers {
+            ProviderSchemas::Stop => "stop",
+            ProviderSchemas::LeaveBehind => "leave_behind",
+        };
+        // Quoted: a name may have any letter.
+        serde_json::json!([what, names, providers]).to_string()
+    }
+}
+
 /// What becomes of a provider's own schemas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderSchemas {
