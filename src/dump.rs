@@ -11,7 +11,10 @@
 //!
 //! Invariants:
 //! - no program outlives its limit, its caller or us;
-//! - what a program prints is read to its end and kept only to a bound, without the password.
+//! - what a program prints is read to its end and kept only to a bound, without the password;
+//! - of its complaints no value of a row is shown (see `complaints`).
+
+mod complaints;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -155,7 +158,7 @@ impl Programs {
         drop(lifeline);
         // What was killed is waited for, so that nobody writes any more when this returns.
         timeout(REST, child.wait()).await.map(drop).unwrap_or_default();
-        let tail = shown(&complaints, job.place.and_then(|it| it.password));
+        let tail = shown(job.program, &complaints, job.place.and_then(|it| it.password));
         match ended? {
             Err(_elapsed) => Err(DumpError::Late { program, limit: job.limit, tail }),
             Ok((_, Err(source))) => Err(DumpError::Start { program, source }),
@@ -249,12 +252,12 @@ async fn keep_tail(stream: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) {
 }
 
 /// The last complaints on one line.
-fn shown(complaints: &[u8], password: Option<&Secret>) -> String {
+fn shown(program: Program, complaints: &[u8], password: Option<&Secret>) -> String {
     let mut text = String::from_utf8_lossy(complaints).into_owned();
     if let Some(password) = password.map(Secret::expose).filter(|it| !it.is_empty()) {
         text = text.replace(password, "***");
     }
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
+    let lines = complaints::without_values(program, &text);
     let line: String = lines.join("; ").chars().filter(|it| !it.is_control()).collect();
     let from = line.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at);
     line[from..].to_owned()

@@ -15,6 +15,7 @@ pub mod large;
 pub mod objects;
 pub mod selection;
 pub mod session;
+pub mod still;
 pub mod summary;
 pub mod transfer;
 

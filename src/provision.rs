@@ -290,6 +290,10 @@ impl Provisioner {
     /// Carries out what was begun, here or by a process before, until it is stopped. What runs then goes on at the next
     /// start.
     pub async fn run_until(&self, stop: &CancellationToken) {
+        tokio::join!(self.take_up_farewells(stop), self.carry_on(stop));
+    }
+
+    async fn carry_on(&self, stop: &CancellationToken) {
         let mut under_way = FuturesUnordered::new();
         loop {
             for operation in self.to_begin().await {

@@ -32,7 +32,10 @@ impl Daemon {
             Some(access)
                 if access.unusable.is_some()
                     || self.leaving().contains(tenant)
-                    || self.left_behind().get(tenant) == Some(&access.dsn) =>
+                    || self
+                        .left_behind()
+                        .get(tenant)
+                        .is_some_and(|it| leads_alike(it, &access.dsn)) =>
             {
                 Way::Unusable
             }
@@ -62,5 +65,41 @@ impl Daemon {
     fn leaving(&self) -> MutexGuard<'_, BTreeSet<TenantId>> {
         // Whoever holds it inserts or removes one id, and cannot leave it half-done.
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether both lead into one database as one role. A row may keep its password apart, so it is not asked; the options are,
+/// by which some providers tell databases apart.
+fn leads_alike(one: &Dsn, other: &Dsn) -> bool {
+    one.hosts == other.hosts
+        && one.database == other.database
+        && one.user == other.user
+        && one.options == other.options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    /// As a move leaves it: with the password that the row may keep apart.
+    #[track_caller]
+    fn check(row: &str, left: &str, expected: bool) {
+        let password = Secret::new("geheim");
+        let left = Dsn::parse(left).unwrap().exposed(Some(&password));
+        let left = Dsn::parse(left.expose()).unwrap();
+        assert_eq!(leads_alike(&left, &Dsn::parse(row).unwrap()), expected, "{row}");
+    }
+
+    #[test]
+    fn a_way_is_the_same_wherever_its_password_stands() {
+        let left = "postgres://acme@db.example/platform";
+        check("postgres://acme:geheim@db.example/platform", left, true);
+        check("postgres://acme@db.example:5432/platform?sslmode=require", left, true);
+        check("postgres://acme@db.example/acme", left, false);
+        check("postgres://acme@new.example/platform", left, false);
+        check("postgres://acme@db.example:5433/platform", left, false);
+        check("postgres://globex@db.example/platform", left, false);
+        check("postgres://acme@db.example/platform?options=endpoint%3Dnew", left, false);
     }
 }

@@ -68,12 +68,14 @@ fn roots_are_those_of_the_string_then_ours_then_the_systems() {
 fn a_password_is_masked_before_the_complaints_are_cut() {
     let password = Secret::new("geheim");
     let check = |complaints: &str, expected: &str| {
-        assert_eq!(shown(complaints.as_bytes(), Some(&password)), expected);
+        assert_eq!(shown(Program::Dump, complaints.as_bytes(), Some(&password)), expected);
     };
-    check("pg_dump: error: x\n\n  hint: geheim\n", "pg_dump: error: x; hint: ***");
+    let hint = "pg_dump: error: x\n\n  geheim\npg_dump: hint: geheim\n";
+    check(hint, "pg_dump: error: x; pg_dump: hint: ***");
     check("", "");
-    check(&"geheim".repeat(1_000), &"*".repeat(TAIL));
-    check(&format!("{}end", "é".repeat(5_000)), &format!("{}end", "é".repeat(TAIL - 3)));
+    check(&format!("pg_dump: {}", "geheim".repeat(1_000)), &"*".repeat(TAIL));
+    let long = format!("pg_dump: {}end", "é".repeat(5_000));
+    check(&long, &format!("{}end", "é".repeat(TAIL - 3)));
 }
 
 #[tokio::test]

@@ -12,6 +12,8 @@ use crate::probe::session::Rows;
 pub struct Objects {
     /// As whom we looked.
     pub role: Box<str>,
+    /// A role whose name ends with ours as a word: in a dump's list of owners the two look alike.
+    pub namesake: Option<Box<str>>,
     /// As the server counts it: 150018.
     pub server_version: u32,
     /// A Supabase project has roles that nobody else has.
@@ -87,7 +89,8 @@ pub struct Extension {
 
 const FACTS: &str = "SELECT CURRENT_USER, pg_catalog.current_setting('server_version_num'), \
      EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'supabase_admin'), \
-     (SELECT count(*) FROM pg_largeobject_metadata m JOIN pg_roles r ON r.oid = m.lomowner WHERE r.rolname = CURRENT_USER)";
+     (SELECT count(*) FROM pg_largeobject_metadata m JOIN pg_roles r ON r.oid = m.lomowner WHERE r.rolname = CURRENT_USER), \
+     (SELECT min(rolname::text) FROM pg_roles WHERE right(rolname, length(CURRENT_USER) + 1) = ' ' || CURRENT_USER)";
 
 /// Our own schema holds the stamp, and is never moved.
 const SCHEMAS: &str = "SELECT n.nspname, pg_get_userbyid(n.nspowner), \
@@ -125,6 +128,7 @@ fn read(facts: &Rows, schemas: &Rows, relations: &Rows, extensions: &Rows) -> Op
         role: text(facts, 0)?,
         server_version: text(facts, 1)?.parse().ok()?,
         is_supabase: &*text(facts, 2)? == "t",
+        namesake: text(facts, 4),
         large_objects: text(facts, 3)?.parse().ok()?,
         schemas: schemas
             .iter()

@@ -109,6 +109,13 @@ pub fn choose(objects: &Objects, wish: &Wish, company: Company) -> Result<Select
             filled(objects, wish, Part::Whole, schemas, all.cloned().collect())
         }
         (Wish::Own, Company::Shared) => {
+            if let Some(other) = &objects.namesake {
+                let why = format!(
+                    "in a list of owners the role {} cannot be told from the role {other}",
+                    objects.role
+                );
+                return Err(undecided(objects, &why));
+            }
             let relations: Vec<_> = all.filter(|it| it.owner == objects.role).cloned().collect();
             let holds = |schema: &Schema| {
                 schema.owner == objects.role || relations.iter().any(|it| it.schema == schema.name)

@@ -206,6 +206,11 @@ pub fn differences(before: &Summary, after: &Summary) -> Vec<String> {
     let large =
         differs("large objects", "of them", &before.large_objects, Some(&after.large_objects));
     told.extend(large);
+    cut(told)
+}
+
+/// The first of them, and how many more there are.
+pub fn cut(mut told: Vec<String>) -> Vec<String> {
     let more = told.len().saturating_sub(TOLD_AT_MOST);
     told.truncate(TOLD_AT_MOST);
     if 0 < more {

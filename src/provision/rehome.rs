@@ -8,12 +8,12 @@
 //!
 //! Invariants:
 //! - nothing is written to the old database before the registry leads to the new one, and then no more than our own stamp
-//!   is taken out of it;
+//!   is taken out of it (see `farewell`);
 //! - the registry changes in the moment in which the operation has succeeded, or not at all.
 
+mod farewell;
 pub mod survey;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{Course, Trouble, judged};
-use super::work::Moving;
-use super::{active, connect, unique};
+use super::keep::Patience;
+use super::work::{Farewell, Moving};
+use super::{connect, project, unique};
 use crate::clock;
 use crate::dsn::Dsn;
 use crate::dump::Programs;
@@ -31,8 +32,9 @@ use crate::model::change::{Baseline, Change, Identity, PlannedKinds};
 use crate::model::operation::{Event, Happened, Step};
 use crate::model::tenant::{TargetName, TenantId};
 use crate::moving::MoveError;
-use crate::moving::selection::{Selection, choose};
-use crate::moving::session::{Mode, Place};
+use crate::moving::selection::{Company, Selection, Wish, choose};
+use crate::moving::session::{Mode, Open, Place};
+use crate::moving::still;
 use crate::moving::summary::{self, Side, Summary, differences};
 use crate::moving::transfer::{self, Transfer};
 use crate::probe::Prober;
@@ -73,8 +75,9 @@ pub(super) async fn copy(course: &mut Course<'_>) -> Result<(), Trouble> {
     {
         return grant(course, &transfer, &chosen).await;
     }
-    let seen = transfer::snapshot(&transfer.source).await?;
     let mut learnt = moving(course)?;
+    same_company(course, &learnt).await?;
+    let seen = transfer::snapshot(&transfer.source).await?;
     let chosen = choose(&seen.objects, &learnt.wish, learnt.company)
         .map_err(|against| Trouble::failed(against.join("; ")))?;
     let summary = transfer.take(&seen.name, &chosen).await?;
@@ -86,6 +89,25 @@ pub(super) async fn copy(course: &mut Course<'_>) -> Result<(), Trouble> {
     transfer.put(&seen.name, &chosen).await?;
     seen.leave().await;
     grant(course, &transfer, &chosen).await
+}
+
+/// Who else is in the old database decides what is copied, and may have changed since it was asked.
+async fn same_company(course: &Course<'_>, learnt: &Moving) -> Result<(), Trouble> {
+    if learnt.wish != Wish::Own {
+        return Ok(());
+    }
+    let mut patience = Patience::new(&course.equipment, course.equipment.options.answering());
+    loop {
+        let now = survey::company_now(course.daemon, course.tenant(), course.stop).await?;
+        if now == learnt.company {
+            return Ok(());
+        }
+        if now != Company::Unknown || !patience.wait().await {
+            return Err(Trouble::failed(
+                "who else is in the old database is not as it was when it was asked: ask again",
+            ));
+        }
+    }
 }
 
 /// From here on nobody is led there. A process before us may have left it minutes ago, and the new server with it.
@@ -105,15 +127,18 @@ async fn grant(
     Ok(())
 }
 
-pub(super) fn forget_copy(course: &Course<'_>) -> Result<(), Trouble> {
-    forget_dump(course)?;
+pub(super) fn forget_copy(course: &Course<'_>) {
     course.daemon.lead_again(course.tenant());
-    Ok(())
+    forget_dump(course);
 }
 
-fn forget_dump(course: &Course<'_>) -> Result<(), Trouble> {
-    let cleared = transfer::clear(&directory(course));
-    cleared.map_err(|error| Trouble::Fault(anyhow::Error::new(error).context("remove a dump")))
+/// What cannot be removed now is tried once more at the next start, and holds up nobody until then.
+fn forget_dump(course: &Course<'_>) {
+    let directory = farewell::directory(course.daemon.store().path(), course.id());
+    if let Err(error) = transfer::clear(&directory) {
+        let place = directory.display();
+        tracing::warn!(operation = %course.id(), "remove the dump {place}: {error}");
+    }
 }
 
 pub(super) async fn compare(course: &mut Course<'_>) -> Result<(), Trouble> {
@@ -128,33 +153,29 @@ pub(super) async fn compare(course: &mut Course<'_>) -> Result<(), Trouble> {
         let told = lost.join("; ");
         return Err(Trouble::failed(format!("what arrived is not what was sent: {told}")));
     }
-    forget_dump(course)
+    forget_dump(course);
+    Ok(())
 }
 
 pub(super) async fn switch(course: &mut Course<'_>) -> Result<(), Trouble> {
+    project::sweep(course).await?;
     begin(course).await?;
     let ends = Ends::of(course)?;
-    let (chosen, sent) = copied(course)?;
     let baseline = baseline(course).await?;
-    let source = ends.source();
-    let mut open = source.open(Mode::Now).await?;
-    transfer::hold_still(&mut open, &chosen).await?;
-    let now = summary::take(&mut open, &chosen, Side::Source).await?;
-    let written = differences(&sent, &now);
-    if !written.is_empty() {
-        return Err(Trouble::failed(format!(
-            "the old database was written to after it was copied: stop the application's writes for this tenant, or put it into maintenance, and ask again ({})",
-            written.join("; ")
-        )));
-    }
-    let before = moving(course)?;
-    let stamp = stamp_of_old(course).await?;
+    let mut open = ends.source().open(Mode::Now).await?;
+    unchanged(course, &mut open).await?;
+    let mut learnt = moving(course)?;
+    let before = learnt.before.clone();
+    // Known before it is due: whoever dies behind the switch leaves it to the next start.
+    learnt.farewell = Some(Farewell { stamp: stamp_of_old(course).await? });
+    course.work.moving = Some(Box::new(learnt));
+    course.keep_work().await?;
     let event = Event { at: clock::now(), happened: Happened::Succeeded(Step::Switch) };
     let switch = Switch {
         operation: course.id().clone(),
         tenant: course.tenant().clone(),
         after: course.work.row(course.tenant()),
-        before: before.before,
+        before,
         baseline,
         change: change(course, event.at),
     };
@@ -175,17 +196,42 @@ pub(super) async fn switch(course: &mut Course<'_>) -> Result<(), Trouble> {
         course.daemon.leave_behind(course.tenant(), way);
     }
     course.daemon.lead_again(course.tenant());
-    take_leave(course, &source, stamp.as_deref()).await;
-    active::release(course, connect::DATABASES).await
+    Ok(farewell::take(course.daemon, &course.operation, course.work.clone()).await?)
 }
 
-/// A stamp of a tenant that has moved would accuse whoever stays.
-async fn take_leave(course: &Course<'_>, source: &Place<'_>, stamp: Option<&str>) {
-    let Some(stamp) = stamp else { return };
-    if let Err(error) = transfer::unstamp(source, stamp).await {
-        let error = anyhow::Error::new(error);
-        tracing::warn!(tenant = %course.tenant(), "its stamp is left in the old database, and whoever lives there will be told to bear it; drop the schema `watertight` there: {error:#}");
+/// Whether the old database, held still from here on, is as it was when it was copied.
+async fn unchanged(course: &Course<'_>, open: &mut Open) -> Result<(), Trouble> {
+    let (chosen, sent) = copied(course)?;
+    let free = still::hold(open, &chosen).await?;
+    if !free.is_empty() {
+        let names = free.join(", ");
+        note(course, format!("its role may not write to {names}: nothing kept others from writing there during the switch")).await?;
     }
+    let Moving { wish, company, .. } = moving(course)?;
+    let strayed = still::strayed(open, &chosen, (&wish, company)).await?;
+    if !strayed.is_empty() {
+        return Err(Trouble::failed(format!(
+            "the old database has other objects than were copied: stop the application's changes for this tenant, and ask again ({})",
+            strayed.join("; ")
+        )));
+    }
+    let now = summary::take(open, &chosen, Side::Source).await?;
+    let written = differences(&sent, &now);
+    if !written.is_empty() {
+        return Err(Trouble::failed(format!(
+            "the old database was written to after it was copied: stop the application's writes for this tenant, or put it into maintenance, and ask again ({})",
+            written.join("; ")
+        )));
+    }
+    Ok(())
+}
+
+async fn note(course: &Course<'_>, what: String) -> Result<(), Trouble> {
+    tracing::warn!(operation = %course.id(), "{what}");
+    let id = course.id().clone();
+    let event = Event { at: clock::now(), happened: Happened::Noted(Step::Switch, what.into()) };
+    let note = move |store: &Store| Ok(store.note_operation(&id, &event, judged)?);
+    course.stored("note what was not held still", note).await.map(drop)
 }
 
 async fn stamp_of_old(course: &Course<'_>) -> Result<Option<Box<str>>, Trouble> {
@@ -240,13 +286,6 @@ fn copied(course: &Course<'_>) -> Result<(Selection, Summary), Trouble> {
     copied.ok_or_else(|| Trouble::failed("nothing was copied"))
 }
 
-/// Beside the store, named after the operation.
-fn directory(course: &Course<'_>) -> PathBuf {
-    let mut name: OsString = course.daemon.store().path().as_os_str().to_owned();
-    name.push(format!(".rehome-{}", course.id()));
-    name.into()
-}
-
 /// Where it comes from and where it goes, apart from the operation, which learns meanwhile.
 struct Ends {
     prober: Arc<Prober>,
@@ -268,7 +307,7 @@ impl Ends {
             tenant: course.tenant().clone(),
             old: moving(course)?.url(),
             new: new.ok_or_else(|| Trouble::failed("no database is known yet"))?,
-            directory: directory(course),
+            directory: farewell::directory(course.daemon.store().path(), course.id()),
             roots: options.roots.clone(),
             limit: options.moving(),
             deadline: Instant::now() + options.moving(),

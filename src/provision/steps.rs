@@ -40,7 +40,10 @@ pub(super) async fn undo(course: &mut Course<'_>, step: Step) -> Result<(), Trou
         Step::Stamp => furnish::take_stamp_away(course).await,
         Step::Suspend => parting::call_back(course).await,
         Step::Backup => backup::forget_unfinished(course),
-        Step::Copy => rehome::forget_copy(course),
+        Step::Copy => {
+            rehome::forget_copy(course);
+            Ok(())
+        }
         Step::AwaitReady
         | Step::VerifyUnique
         | Step::HealthCheck

@@ -106,13 +106,24 @@ pub struct Moving {
     pub chosen: Option<Selection>,
     #[serde(default)]
     pub summary: Option<Summary>,
+    /// What is left to do behind the switch; `None` where that is done, or not due.
+    #[serde(default)]
+    pub farewell: Option<Farewell>,
+}
+
+/// Due from the moment in which the registry leads elsewhere.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Farewell {
+    /// Of the tenant, in the old database.
+    #[serde(default)]
+    pub stamp: Option<Box<str>>,
 }
 
 impl Moving {
     pub fn new(before: RawRow, url: &Secret, wish: Wish, company: Company) -> Self {
         let tenant = before.id.clone();
         let url = url.expose().to_owned();
-        Self { tenant, before, url, wish, company, chosen: None, summary: None }
+        Self { tenant, before, url, wish, company, chosen: None, summary: None, farewell: None }
     }
 
     pub fn url(&self) -> Secret {

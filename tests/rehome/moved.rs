@@ -1,11 +1,14 @@
 //! What a move does, and what it leaves as it was.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 use watertight::model::finding::{State, Verdict};
 use watertight::model::report::Report;
 
-use crate::pair::{Pair, Roles, ask};
-use crate::running::Running;
+use crate::pair::{Pair, Roles, answers, ask};
+use crate::running::{LIMIT, Running};
 use crate::site::{self, ask_database, ended, id, projects, scan, start, steps, url_of};
 
 #[tokio::test]
@@ -124,6 +127,41 @@ async fn what_is_written_meanwhile_ends_the_move_and_undoes_it() {
     again(&pair, &mut running).await;
 }
 
+#[tokio::test]
+async fn a_table_that_is_made_meanwhile_ends_the_move_too() {
+    let pair = Pair::new(Roles::Apart).await;
+    let (client, connection) =
+        tokio_postgres::connect(pair.old.expose(), tokio_postgres::NoTls).await.unwrap();
+    let driven = tokio::spawn(connection);
+    let unwritable = "revoke update, delete, truncate on globex.files from globex";
+    client.batch_execute(unwritable).await.unwrap();
+    let mut running = start(&pair.program).await;
+    let answer = ask(&running, &json!({})).await;
+    let operation = id(&answer);
+    let making = async {
+        for table in 0.. {
+            let sql = format!("create table globex.late_{table} ()");
+            client.batch_execute(&sql).await.unwrap();
+            if site::operation(&running, &operation).await["state"] != "running" {
+                return;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let (operation, ()) = tokio::join!(ended(&running, &operation, "rolled_back"), making);
+    let step = site::step(&operation, "switch");
+    let why = step["error"].as_str().unwrap();
+    assert!(why.contains("other objects than were copied"), "{why}");
+    assert!(why.contains("table globex.late_"), "{why}");
+    let note = step["note"].as_str().unwrap();
+    assert!(note.contains("may not write to globex.files:"), "{note}");
+    assert_eq!(url_of(&pair.program, "globex"), Some(pair.old.clone()));
+    no_dump(&pair);
+    running.stop().await;
+    drop(client);
+    driven.await.unwrap().unwrap();
+}
+
 /// And when the writing has stopped, it is moved; by the shell, without a daemon.
 async fn again(pair: &Pair, running: &mut Running) {
     assert_eq!(running.stop().await, Some(0));
@@ -146,13 +184,30 @@ async fn the_stamp_goes_with_the_tenant() {
     pair.cluster.execute("postgres", &[&grant]).await.unwrap();
     let stamped = pair.program.run(&["stamp", "globex"]).await;
     assert_eq!(stamped.code, Some(0), "{stamped:?}");
+    // Somebody has it in hand for as long as the move takes.
+    let (client, connection) =
+        tokio_postgres::connect(pair.old.expose(), tokio_postgres::NoTls).await.unwrap();
+    let held = tokio::spawn(connection);
+    client.batch_execute("begin; comment on schema watertight is 'in hand'").await.unwrap();
     let mut running = start(&pair.program).await;
     let answer = ask(&running, &json!({})).await;
     ended(&running, &id(&answer), "succeeded").await;
     let stamp = "select obj_description(to_regnamespace('watertight'), 'pg_namespace')";
     let url = url_of(&pair.program, "globex").unwrap();
     assert!(ask_database(&url, stamp).await.is_some());
-    assert_eq!(ask_database(&pair.old, stamp).await, None, "it would accuse whoever stays");
-    assert_eq!(standing(&scan(&running).await), [""; 0]);
+    assert!(ask_database(&pair.old, stamp).await.is_some(), "it could not be taken away");
+    client.batch_execute("rollback").await.unwrap();
+    drop(client);
+    held.await.unwrap().unwrap();
+    assert_eq!(running.stop().await, Some(0));
+    let mut running = start(&pair.program).await;
+    let late = Instant::now() + LIMIT;
+    while ask_database(&pair.old, stamp).await.is_some() {
+        assert!(Instant::now() < late, "it would accuse whoever stays");
+        sleep(Duration::from_millis(50)).await;
+    }
+    answers(&pair.program).await;
+    let standing = standing(&scan(&running).await);
+    assert!(!standing.iter().any(|it| it == "foreign_stamp"), "{standing:?}");
     running.stop().await;
 }

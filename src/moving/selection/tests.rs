@@ -83,6 +83,15 @@ fn a_shared_database_is_divided_by_owner() {
 }
 
 #[test]
+fn a_role_whose_name_ends_like_ours_stands_against_it() {
+    let mut objects = objects(SHARED);
+    objects.namesake = Some("not acme".into());
+    let told = choose(&objects, &Wish::Own, Company::Shared).unwrap_err();
+    assert!(told[0].contains("cannot be told from the role not acme"), "{told:?}");
+    assert!(choose(&objects, &Wish::Own, Company::Alone).is_ok());
+}
+
+#[test]
 fn where_no_owner_tells_it_somebody_has_to() {
     let one_role = "public of acme, public.a_orders of acme, public.g_orders of acme";
     let told = choose(&objects(one_role), &Wish::Own, Company::SameRole).unwrap_err();

@@ -12,6 +12,7 @@ use super::super::options::Equipment;
 use super::super::work::Moving;
 use super::super::{BeginError, Provisioner, unique};
 use super::OLD;
+use crate::daemon::Daemon;
 use crate::daemon::beside::Company as Lookout;
 use crate::dump::Programs;
 use crate::model::change::Identity;
@@ -168,6 +169,18 @@ impl Provisioner {
             .await
             .map_err(|error| BeginError::Stays(vec![format!("{:#}", anyhow::Error::new(error))]))
     }
+}
+
+/// Who else is in the tenant's database, looked at anew.
+pub(super) async fn company_now(
+    daemon: &Daemon,
+    tenant: &TenantId,
+    stop: &CancellationToken,
+) -> anyhow::Result<Company> {
+    let fleet = daemon.fleet_now().await?;
+    let report = daemon.look_beside(Vec::new(), Lookout::Fleet, stop).await?;
+    let known = unique::known(daemon).await?;
+    Ok(company(&report, tenant, &others(&report, tenant), (&fleet.tenants, &known)))
 }
 
 fn others(report: &Report, tenant: &TenantId) -> BTreeSet<TenantId> {
