@@ -137,7 +137,7 @@ async fn unkept(course: &Course<'_>, row: &RawRow) -> Result<String, Trouble> {
 
 fn told_of(row: &RawRow, going: &[&str], given: Given) -> Result<String, Trouble> {
     let (kept, lost): (Vec<&str>, Vec<&str>) =
-        going.iter().partition(|it| left::leads_into(row, it, given));
+        going.iter().copied().partition(|it| left::leads_into(row, it, given));
     if kept.is_empty() && !lost.is_empty() {
         return Err(Trouble::failed(format!(
             "its row does not lead into what would be deleted ({}), so a backup would be of another database; keep one by hand and send it away without one, or lead the row back",

@@ -39,9 +39,9 @@ impl Wanted {
     /// For the digest of a request: it stays when a variant gets another name.
     pub(in super::super) fn asked(&self) -> String {
         let (what, names): (_, &[Box<str>]) = match &self.wish {
-            Wish::Own => ("own", &[]),
-            Wish::Schemas(names) => ("schemas", names),
-            Wish::Tables(patterns) => ("tables", patterns),
+            Wish::Own => ("own", [].as_slice()),
+            Wish::Schemas(names) => ("schemas", names.as_slice()),
+            Wish::Tables(patterns) => ("tables", patterns.as_slice()),
         };
         let providers = match self.providers {
             ProviderSchemas::Stop => "stop",
