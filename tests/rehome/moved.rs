@@ -132,6 +132,7 @@ async fn a_table_that_is_made_meanwhile_ends_the_move_too() {
     let pair = Pair::new(Roles::Apart).await;
     let (client, connection) =
         tokio_postgres::connect(pair.old.expose(), tokio_postgres::NoTls).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "ends with its client")]
     let driven = tokio::spawn(connection);
     let unwritable = "revoke update, delete, truncate on globex.files from globex";
     client.batch_execute(unwritable).await.unwrap();
@@ -187,6 +188,7 @@ async fn the_stamp_goes_with_the_tenant() {
     // Somebody has it in hand for as long as the move takes.
     let (client, connection) =
         tokio_postgres::connect(pair.old.expose(), tokio_postgres::NoTls).await.unwrap();
+    #[expect(clippy::disallowed_methods, reason = "ends with its client")]
     let held = tokio::spawn(connection);
     client.batch_execute("begin; comment on schema watertight is 'in hand'").await.unwrap();
     let mut running = start(&pair.program).await;
