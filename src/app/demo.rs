@@ -120,14 +120,39 @@ async fn show(
     here: &Surroundings,
     stop: &CancellationToken,
 ) -> anyhow::Result<Result<Platform, Ended>> {
-    let config = match Config::load(Some(file), std::iter::empty(), NoFile::Refused) {
-        Ok(config) => config,
-        Err(problems) => return Ok(Err(Ended::problems(&problems))),
-    };
-    let platform = match Platform::of(config, Use::Holds)? {
+    let platform = match open(file)? {
         Ok(platform) => platform,
         Err(refused) => return Ok(Err(refused)),
     };
+    let style = Style { verbose: true, ..here.style(global) };
+    if let Err(refused) = scan(&platform, style, global, here, stop).await? {
+        return Ok(Err(refused));
+    }
+    print(|out| {
+        writeln!(out, "\nHow this fleet was built:")?;
+        for explanation in &fleet.explanations {
+            writeln!(out, "  {}", explanation.line())?;
+        }
+        fleet.left_out.iter().try_for_each(|it| writeln!(out, "  left out: {it}"))
+    })?;
+    Ok(Ok(platform))
+}
+
+fn open(file: &Path) -> anyhow::Result<Result<Platform, Ended>> {
+    match Config::load(Some(file), std::iter::empty(), NoFile::Refused) {
+        Ok(config) => Platform::of(config, Use::Holds),
+        Err(problems) => Ok(Err(Ended::problems(&problems))),
+    }
+}
+
+/// Scans the platform's fleet, keeps what was found, and tells it.
+async fn scan(
+    platform: &Platform,
+    style: Style,
+    global: &Global,
+    here: &Surroundings,
+    stop: &CancellationToken,
+) -> anyhow::Result<Result<(), Ended>> {
     let snapshot = match platform.snapshot().await? {
         Ok(snapshot) => Arc::new(snapshot),
         Err(refused) => return Ok(Err(refused)),
@@ -148,14 +173,6 @@ async fn show(
     };
     let cycle = watched(&monitor, &snapshot, platform.memory()?, ask, global, here).await;
     platform.keep(&cycle)?;
-    let style = Style { verbose: true, ..here.style(global) };
-    print(|out| {
-        report::write(Format::Table, &cycle.report, &snapshot.tenants, style, out)?;
-        writeln!(out, "\nHow this fleet was built:")?;
-        for explanation in &fleet.explanations {
-            writeln!(out, "  {}", explanation.line())?;
-        }
-        fleet.left_out.iter().try_for_each(|it| writeln!(out, "  left out: {it}"))
-    })?;
-    Ok(Ok(platform))
+    print(|out| report::write(Format::Table, &cycle.report, &snapshot.tenants, style, out))?;
+    Ok(Ok(()))
 }

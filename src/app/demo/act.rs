@@ -14,25 +14,22 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::write_private;
-use crate::app::platform::{Platform, UNWATCHED, Use};
+use super::{open, scan, write_private};
+use crate::app::platform::Platform;
 use crate::app::provision::{Ours, refused, told};
 use crate::app::serve::Running;
 use crate::app::{Ended, print};
 use crate::cli::Global;
 use crate::cli::terminal::Surroundings;
-use crate::config::{Config, NoFile};
 use crate::demo::Fleet;
 use crate::model::operation::OperationId;
-use crate::model::report::Trigger;
 use crate::model::tenant::TenantId;
-use crate::monitor::{Ask, NO_STOCK};
 use crate::moving::selection::Wish;
 use crate::provision::BeginError;
 use crate::provision::rehome::survey::{ProviderSchemas, Wanted};
 use crate::provision::work::Request;
 use crate::registry::row::RawRow;
-use crate::report::{self, Format, Style};
+use crate::report::Format;
 
 /// Who lives on this platform: the last two in one database.
 const TENANTS: [&str; 3] = ["acme", "hooli", "umbrella"];
@@ -47,7 +44,8 @@ const UNLUCKY: (&str, &str) = ("aperture", "Aperture Ensemble");
 struct Act<'a> {
     platform: Platform,
     ours: Ours,
-    style: Style,
+    global: &'a Global,
+    here: &'a Surroundings,
     stop: &'a CancellationToken,
 }
 
@@ -60,18 +58,13 @@ pub(super) async fn show(
     stop: &CancellationToken,
 ) -> anyhow::Result<Result<(), Ended>> {
     let file = configure(home).context("write the second platform's configuration")?;
-    let config = match Config::load(Some(&file), std::iter::empty(), NoFile::Refused) {
-        Ok(config) => config,
-        Err(problems) => return Ok(Err(Ended::problems(&problems))),
-    };
-    let platform = match Platform::of(config, Use::Holds)? {
+    let platform = match open(&file)? {
         Ok(platform) => platform,
         Err(refused) => return Ok(Err(refused)),
     };
     platform.store.put_tenants(&rows(fleet)?)?;
-    let style = here.style(global);
     say("\nSecond act: a platform with these three tenants, two of them in one database.\n")?;
-    if let Err(refused) = scan(&platform, style, stop).await? {
+    if let Err(refused) = scan(&platform, here.style(global), global, here, stop).await? {
         return Ok(Err(refused));
     }
     // What the first platform serves is not mixed with this one's.
@@ -80,7 +73,7 @@ pub(super) async fn show(
         Ok(ours) => ours,
         Err(refused) => return Ok(Err(refused)),
     };
-    Box::pin(Act { platform, ours, style, stop }.play()).await
+    Box::pin(Act { platform, ours, global, here, stop }.play()).await
 }
 
 impl Act<'_> {
@@ -127,12 +120,13 @@ impl Act<'_> {
             Err(error) => return say(&format!("{}\n", refused(error)?.lines().join("\n"))),
         };
         let operation = self.ours.carry_out(&self.platform, &id, self.stop).await?;
-        told(&operation, Format::Table, self.style).map(drop)
+        told(&operation, Format::Table, self.here.style(self.global)).map(drop)
     }
 
     async fn scan_again(&self) -> anyhow::Result<Result<(), Ended>> {
         say("\n$ watertight verify\n")?;
-        let scanned = scan(&self.platform, self.style, self.stop).await?;
+        let style = self.here.style(self.global);
+        let scanned = scan(&self.platform, style, self.global, self.here, self.stop).await?;
         // Whatever is made next is judged by this scan.
         self.ours.daemon.recall().await?;
         Ok(scanned)
@@ -141,35 +135,6 @@ impl Act<'_> {
 
 fn say(text: &str) -> anyhow::Result<()> {
     print(|out| write!(out, "{text}"))
-}
-
-async fn scan(
-    platform: &Platform,
-    style: Style,
-    stop: &CancellationToken,
-) -> anyhow::Result<Result<(), Ended>> {
-    let snapshot = match platform.snapshot().await? {
-        Ok(snapshot) => Arc::new(snapshot),
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let monitor = match platform.monitor() {
-        Ok(monitor) => monitor,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let ask = Ask {
-        id: None,
-        only: None,
-        last: None,
-        trigger: Trigger::Cli,
-        ping: false,
-        stop,
-        progress: UNWATCHED,
-        stock: NO_STOCK,
-    };
-    let cycle = monitor.cycle(&snapshot, platform.memory()?, ask).await;
-    platform.keep(&cycle)?;
-    print(|out| report::write(Format::Table, &cycle.report, &snapshot.tenants, style, out))?;
-    Ok(Ok(()))
 }
 
 /// As the store has them: only what stands there can be led elsewhere.
