@@ -185,6 +185,7 @@ async function make(page, home, subdomain, state) {
       for (const row of part.querySelectorAll("tbody tr")) globalThis.told.add(`${part.querySelector("h2").id} ${row.className}`);
     });
     new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+    look();
   });
   writeFileSync(join(home, `go-${subdomain}`), "");
   await page.locator("header.head .mark").filter({ hasText: state }).waitFor({ timeout: PATIENCE });
