@@ -65,11 +65,7 @@ pub(super) async fn rehome(
 
 fn wanted(args: &RehomeArgs) -> Wanted {
     let names = |names: &[String]| names.iter().map(|it| it.as_str().into()).collect();
-    let wish = match (args.schemas.is_empty(), args.tables.is_empty()) {
-        (true, true) => Wish::Own,
-        (false, _) => Wish::Schemas(names(&args.schemas)),
-        (true, false) => Wish::Tables(names(&args.tables)),
-    };
+    let wish = Wish::of(names(&args.schemas), names(&args.tables));
     let providers = if args.without_provider_schemas {
         ProviderSchemas::LeaveBehind
     } else {

@@ -196,15 +196,11 @@ pub(super) struct RehomeRequest {
 
 impl RehomeRequest {
     pub(super) fn wanted(self) -> Result<Wanted, Problem> {
-        let wish = match (self.schemas.is_empty(), self.tables.is_empty()) {
-            (true, true) => Wish::Own,
-            (false, true) => Wish::Schemas(self.schemas),
-            (true, false) => Wish::Tables(self.tables),
-            (false, false) => {
-                let why = "the body: name `schemas` or `tables`, not both";
-                return Err(Problem::new(Kind::Malformed, why));
-            }
-        };
+        if !self.schemas.is_empty() && !self.tables.is_empty() {
+            let why = "the body: name `schemas` or `tables`, not both";
+            return Err(Problem::new(Kind::Malformed, why));
+        }
+        let wish = Wish::of(self.schemas, self.tables);
         let providers = if self.without_provider_schemas {
             ProviderSchemas::LeaveBehind
         } else {

@@ -4,9 +4,11 @@
 //!
 //! Why the reader comes anew after some pieces: what a server may send in one visit is bounded.
 
+use postgres_protocol::escape::{escape_identifier, escape_literal};
+
 use super::MoveError;
 use super::selection::{Part, Selection};
-use super::session::{Mode, Open, Place, literal, qualified, quoted};
+use super::session::{Mode, Open, Place, qualified};
 
 /// In bytes, of one object.
 const PIECE: usize = 256 * 1024;
@@ -24,11 +26,7 @@ pub async fn which(open: &mut Open, chosen: &Selection) -> Result<String, MoveEr
     if chosen.part != Part::Relations && !chosen.named {
         return Ok(owned.to_owned());
     }
-    let names: Vec<String> = chosen
-        .relations
-        .iter()
-        .map(|it| format!("({}, {})", literal(&it.schema), literal(&it.name)))
-        .collect();
+    let names = chosen.rows();
     if names.is_empty() {
         return Ok(format!("{owned} AND false"));
     }
@@ -47,7 +45,7 @@ pub async fn which(open: &mut Open, chosen: &Selection) -> Result<String, MoveEr
         let ((schema, table), column) = read.ok_or_else(|| open.nonsense(READ))?;
         told.push(format!(
             "SELECT {}::oid FROM ONLY {}",
-            quoted(&column),
+            escape_identifier(&column),
             qualified(&schema, &table)
         ));
     }
@@ -102,7 +100,7 @@ async fn one(
 ) -> Result<(), MoveError> {
     writer.ask(WRITE, &format!("SELECT lo_create({number})")).await?;
     if !comment.is_empty() {
-        let sql = format!("COMMENT ON LARGE OBJECT {number} IS {}", literal(comment));
+        let sql = format!("COMMENT ON LARGE OBJECT {number} IS {}", escape_literal(comment));
         writer.ask(WRITE, &sql).await?;
     }
     let mut from = 0;

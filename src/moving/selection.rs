@@ -6,6 +6,7 @@
 //! Why a provider's own schemas stop it: the new project has them too, filled and owned by the provider, and what a tenant
 //! keeps there (its users, its files) is moved by the provider's own means or not at all.
 
+use postgres_protocol::escape::escape_literal;
 use serde::{Deserialize, Serialize};
 
 use super::objects::{Extension, Objects, Relation, Schema};
@@ -21,6 +22,17 @@ pub enum Wish {
     Schemas(Vec<Box<str>>),
     /// Tables, views and sequences by these patterns, and what belongs to them.
     Tables(Vec<Box<str>>),
+}
+
+impl Wish {
+    /// Whoever names neither wants whatever is the tenant's. Whoever may name both is refused before.
+    pub fn of(schemas: Vec<Box<str>>, tables: Vec<Box<str>>) -> Self {
+        match (schemas.is_empty(), tables.is_empty()) {
+            (true, true) => Self::Own,
+            (false, _) => Self::Schemas(schemas),
+            (true, false) => Self::Tables(tables),
+        }
+    }
 }
 
 /// Who else is in the database.
@@ -49,6 +61,16 @@ pub struct Selection {
     pub named: bool,
     pub extensions: Vec<Extension>,
     pub large_objects: u64,
+}
+
+impl Selection {
+    /// Its relations as rows of `VALUES`: `('schema', 'name')`.
+    pub fn rows(&self) -> Vec<String> {
+        let row = |it: &Relation| {
+            format!("({}, {})", escape_literal(&it.schema), escape_literal(&it.name))
+        };
+        self.relations.iter().map(row).collect()
+    }
 }
 
 /// Which part of the schemas.

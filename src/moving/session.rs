@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio::time::Instant;
 
 use super::MoveError;
@@ -67,7 +68,7 @@ impl Place<'_> {
             Mode::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY".to_owned(),
             Mode::Of(snapshot) => format!(
                 "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET TRANSACTION SNAPSHOT {}",
-                literal(snapshot)
+                escape_literal(snapshot)
             ),
             Mode::Now => "BEGIN READ ONLY".to_owned(),
             Mode::Writes => "BEGIN READ WRITE".to_owned(),
@@ -109,17 +110,7 @@ impl Open {
     }
 }
 
-/// As SQL's constant, whatever `standard_conforming_strings` says.
-pub fn literal(text: &str) -> String {
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-}
-
-/// As SQL's name.
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
 /// `"schema"."name"`.
 pub fn qualified(schema: &str, name: &str) -> String {
-    format!("{}.{}", quoted(schema), quoted(name))
+    format!("{}.{}", escape_identifier(schema), escape_identifier(name))
 }

@@ -10,18 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::MoveError;
 use super::objects::{self, RelationKind};
 use super::selection::{Company, Selection, Wish, choose};
-use super::session::{Open, literal};
+use super::session::Open;
 use super::summary::cut;
 
 /// Nobody writes to the chosen tables until the transaction ends; where it takes too long, it is an error. Says which could
 /// not be held so, because our role may not write to them.
 pub async fn hold(open: &mut Open, chosen: &Selection) -> Result<Vec<String>, MoveError> {
     const WHAT: &str = "keep writers away";
-    let names: Vec<String> = chosen
-        .relations
-        .iter()
-        .map(|it| format!("({}, {})", literal(&it.schema), literal(&it.name)))
-        .collect();
+    let names = chosen.rows();
     if names.is_empty() {
         return Ok(Vec::new());
     }

@@ -7,13 +7,14 @@
 
 use std::collections::BTreeMap;
 
+use postgres_protocol::escape::escape_literal;
 use serde::{Deserialize, Serialize};
 
 use super::MoveError;
 use super::large;
 use super::objects::RelationKind;
 use super::selection::{Part, Selection};
-use super::session::{Open, literal, qualified};
+use super::session::{Open, qualified};
 
 /// Of differences, told at once.
 const TOLD_AT_MOST: usize = 10;
@@ -108,11 +109,7 @@ fn parts(chosen: &Selection, side: Side) -> String {
             sum(&format!("c.path || ' ' || {name}"))
         )
     };
-    let values: Vec<String> = chosen
-        .relations
-        .iter()
-        .map(|it| format!("({}, {})", literal(&it.schema), literal(&it.name)))
-        .collect();
+    let values = chosen.rows();
     // No relation has an empty name.
     let values = if values.is_empty() { "('', '')".to_owned() } else { values.join(", ") };
     let mut told = vec![
@@ -160,11 +157,11 @@ fn parts(chosen: &Selection, side: Side) -> String {
 
 /// What lies in the schemas and belongs to no relation.
 fn of_schemas(chosen: &Selection, side: Side) -> [String; 2] {
-    let names: Vec<String> = chosen.schemas.iter().map(|it| literal(it)).collect();
+    let names: Vec<String> = chosen.schemas.iter().map(|it| escape_literal(it)).collect();
     let names = if names.is_empty() { "''".to_owned() } else { names.join(", ") };
     let owned = |owner: &str| match (&chosen.part, side) {
         (Part::OwnedBy(role), Side::Source) => {
-            format!("AND pg_get_userbyid({owner}) = {}", literal(role))
+            format!("AND pg_get_userbyid({owner}) = {}", escape_literal(role))
         }
         _ => String::new(),
     };

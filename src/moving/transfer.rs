@@ -13,12 +13,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
 
+use postgres_protocol::escape::{escape_identifier, escape_literal};
 use tokio_util::sync::CancellationToken;
 
 use super::contents::{Pass, of_pass};
 use super::objects::Objects;
 use super::selection::{Part, Selection};
-use super::session::{Mode, Open, Place, literal, quoted};
+use super::session::{Mode, Open, Place};
 use super::summary::{Side, Summary};
 use super::{MoveError, large, objects, summary};
 use crate::dsn::Dsn;
@@ -93,7 +94,8 @@ impl Transfer<'_> {
             ),
             Part::Whole | Part::OwnedBy(_) => {
                 let schemas = chosen.schemas.iter();
-                arguments.extend(schemas.map(|it| format!("--schema={}", quoted(it)).into()));
+                arguments
+                    .extend(schemas.map(|it| format!("--schema={}", escape_identifier(it)).into()));
                 let left = chosen.left.iter();
                 arguments.extend(left.map(|it| pattern("--exclude-table=", &it.0, &it.1)));
             }
@@ -111,8 +113,8 @@ impl Transfer<'_> {
         let sql = format!(
             "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
              WHERE n.nspname = {} AND c.relname = {}",
-            literal(&first.schema),
-            literal(&first.name)
+            escape_literal(&first.schema),
+            escape_literal(&first.name)
         );
         let rows = open.ask(WHAT, &sql).await?;
         open.close().await;
@@ -175,13 +177,15 @@ impl Transfer<'_> {
         const WHAT: &str = "make schemas";
         let mut open = self.new.open(Mode::Writes).await?;
         for schema in &chosen.schemas {
-            open.ask(WHAT, &format!("CREATE SCHEMA IF NOT EXISTS {}", quoted(schema))).await?;
+            open.ask(WHAT, &format!("CREATE SCHEMA IF NOT EXISTS {}", escape_identifier(schema)))
+                .await?;
         }
         open.ask(WHAT, "COMMIT").await?;
         open.close().await;
         for extension in &chosen.extensions {
             let mut open = self.new.open(Mode::Writes).await?;
-            let (name, schema) = (quoted(&extension.name), quoted(&extension.schema));
+            let (name, schema) =
+                (escape_identifier(&extension.name), escape_identifier(&extension.schema));
             let create = format!("CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {schema}");
             let made = match open.ask("create an extension", &create).await {
                 Ok(_) => open.ask("create an extension", "COMMIT").await,
@@ -254,7 +258,7 @@ fn argument(name: &str, path: &Path) -> OsString {
 
 /// Within quotes no letter of a pattern has another meaning.
 fn pattern(name: &str, schema: &str, relation: &str) -> OsString {
-    format!("{name}{}.{}", quoted(schema), quoted(relation)).into()
+    format!("{name}{}.{}", escape_identifier(schema), escape_identifier(relation)).into()
 }
 
 /// What an attempt left on the disk is there no more.

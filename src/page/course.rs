@@ -157,13 +157,18 @@ fn lines(why: &str) -> Vec<String> {
     why.lines().take(LINES).map(|it| clipped(it, LONGEST).into_owned()).collect()
 }
 
-pub(super) fn took(began: Timestamp, ended: Timestamp) -> String {
+fn took(began: Timestamp, ended: Timestamp) -> String {
     let millis = ended.duration_since(began).as_millis().max(0);
     match millis {
         ..1_000 => format!("{millis} ms"),
         1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
         _ => format!("{} min {} s", millis / 60_000, millis % 60_000 / 1_000),
     }
+}
+
+/// Nothing while it runs.
+pub(super) fn took_in_all(operation: &Operation) -> String {
+    operation.finished_at.map_or_else(String::new, |it| took(operation.started_at, it))
 }
 
 /// Where it stands, in a sentence.

@@ -70,9 +70,7 @@ pub fn render(view: &View<'_>) -> Result<String, askama::Error> {
         link: known.then(|| format!("/tenants/{}", operation.tenant)),
         sentence: course::sentence(operation),
         began: frame.moment(operation.started_at),
-        took: operation
-            .finished_at
-            .map_or_else(String::new, |it| course::took(operation.started_at, it)),
+        took: course::took_in_all(operation),
         follow: runs.then(|| format!("/api/v1/operations/{}", operation.id)),
         remarks: remarks(operation, frame),
         steps: course::forwards(operation, frame),

@@ -79,9 +79,7 @@ pub(super) fn rows<'a>(operations: &'a [Operation], frame: &Frame<'_>) -> Vec<Op
         kind: vocabulary::kind(operation.kind),
         sentence: course::sentence(operation),
         began: frame.moment(operation.started_at),
-        took: operation
-            .finished_at
-            .map_or_else(String::new, |it| course::took(operation.started_at, it)),
+        took: course::took_in_all(operation),
     };
     operations.iter().map(row).collect()
 }

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 use tokio_util::sync::CancellationToken;
 use watertight::dump::{self, Job, Programs};
 use watertight::model::fingerprint::Digest256;
@@ -113,15 +113,29 @@ async fn a_tenant_that_leaves_is_kept_in_a_file() {
     running.stop().await;
 }
 
+/// A table that every dump waits for, until the client is dropped.
+async fn hold(url: &Secret) -> (Client, JoinSet<Result<(), tokio_postgres::Error>>) {
+    let (client, connection) = tokio_postgres::connect(url.expose(), NoTls).await.unwrap();
+    let mut holding = JoinSet::new();
+    holding.spawn(connection);
+    client.batch_execute("begin; lock table customers").await.unwrap();
+    (client, holding)
+}
+
+async fn a_dump_begins(backups: &Path) {
+    let late = Instant::now() + Duration::from_secs(30);
+    while files(backups).is_empty() {
+        assert!(Instant::now() < late, "no dump begins");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn where_the_backup_fails_nothing_is_deleted() {
     let (program, backups) = keeping("2s");
     let mut running = start(&program).await;
     let url = tenant(&program, &running, "acme").await;
-    let (client, connection) = tokio_postgres::connect(url.expose(), NoTls).await.unwrap();
-    let mut holding = JoinSet::new();
-    holding.spawn(connection);
-    client.batch_execute("begin; lock table customers").await.unwrap();
+    let (client, mut holding) = hold(&url).await;
     let answer = send_away(&running, "acme", "").await;
     let operation = ended(&running, &id(&answer), "rolled_back").await;
     let why = step(&operation, "backup")["error"].as_str().unwrap();
@@ -142,18 +156,11 @@ async fn a_daemon_that_dies_in_the_backup_makes_it_anew() {
     let (program, backups) = keeping("1m");
     let mut running = start(&program).await;
     let url = tenant(&program, &running, "acme").await;
-    let (client, connection) = tokio_postgres::connect(url.expose(), NoTls).await.unwrap();
-    let mut holding = JoinSet::new();
-    holding.spawn(connection);
-    client.batch_execute("begin; lock table customers").await.unwrap();
+    let (client, mut holding) = hold(&url).await;
     let answer = send_away(&running, "acme", "").await;
     let leaving = id(&answer);
     until(&running, &leaving, |it| step(it, "backup")["state"] == "running").await;
-    let late = Instant::now() + Duration::from_secs(30);
-    while files(&backups).is_empty() {
-        assert!(Instant::now() < late, "no dump begins");
-        sleep(Duration::from_millis(20)).await;
-    }
+    a_dump_begins(&backups).await;
     running.signal(Signal::KILL);
     running.ended().await;
     // The servers of this machine died with it.
@@ -198,16 +205,9 @@ async fn a_tenant_that_is_called_back_leaves_no_half_of_its_data_behind() {
     let (program, backups) = keeping("1m");
     let mut running = start(&program).await;
     let url = tenant(&program, &running, "acme").await;
-    let (client, connection) = tokio_postgres::connect(url.expose(), NoTls).await.unwrap();
-    let mut holding = JoinSet::new();
-    holding.spawn(connection);
-    client.batch_execute("begin; lock table customers").await.unwrap();
+    let (client, mut holding) = hold(&url).await;
     let leaving = id(&send_away(&running, "acme", "").await);
-    let late = Instant::now() + Duration::from_secs(30);
-    while files(&backups).is_empty() {
-        assert!(Instant::now() < late, "no dump begins");
-        sleep(Duration::from_millis(20)).await;
-    }
+    a_dump_begins(&backups).await;
     let cancelled = running.post(&format!("/api/v1/operations/{leaving}/cancel"), &json!({})).await;
     assert_eq!(cancelled.status, 202, "{cancelled:?}");
     ended(&running, &leaving, "rolled_back").await;
